@@ -1,0 +1,183 @@
+# computed: `make run` and `make check` are the two commands. `make help` lists the rest.
+#
+# One variant is one directory: V=release (build/), test (failpoints and lock assertions), asan, tsan, clang, fuzz (build/<V>/).
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+V ?= release
+OUT := $(if $(filter release,$(V)),build,build/$(V))
+VERSION := 0.1.0
+
+PKGS := libvirt libvirt-qemu libxml-2.0 libmicrohttpd gnutls jansson sqlite3 inih nettle libcurl
+WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 -Werror
+BASE_CFLAGS := -std=gnu11 -g $(WARN) -fno-strict-aliasing -fstack-protector-strong -pthread -Iinclude \
+	-DCOMPUTED_VERSION='"$(VERSION)"' -DCOMPUTED_SOURCE_DIR='"$(CURDIR)"'
+CFLAGS_release := -O2 -D_FORTIFY_SOURCE=2 -DNDEBUG
+CFLAGS_test := -O1 -DCOMPUTED_FAILPOINTS
+SAN := -O1 -DCOMPUTED_FAILPOINTS -fno-omit-frame-pointer
+CFLAGS_asan := $(SAN) -fsanitize=address,undefined -fno-sanitize-recover=undefined
+CFLAGS_tsan := $(SAN) -fsanitize=thread
+CFLAGS_clang := -O1 -DCOMPUTED_FAILPOINTS
+CFLAGS_fuzz := $(SAN) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+CC_clang := clang
+CC_fuzz := clang
+CC_tsan := clang
+CC := $(or $(CC_$(V)),gcc)
+# Asked for late (=), so that `make deps` can run before the libraries are there.
+CFLAGS = $(BASE_CFLAGS) $(CFLAGS_$(V)) $(shell pkg-config --cflags $(PKGS))
+LDLIBS = $(shell pkg-config --libs $(PKGS)) -lm
+LDFLAGS := -Wl,--as-needed -pthread $(filter -fsanitize%,$(CFLAGS_$(V)))
+
+# The plan of the house: what each room may link. `make check-source` holds the includes against the same table.
+ROOMS := base model store virt disk job core http api app cli
+DEPS_base :=
+DEPS_model := base
+DEPS_store := model base
+DEPS_virt := model base
+DEPS_disk := model base
+DEPS_job := store model base
+DEPS_core := job store virt disk model base
+DEPS_http := model base
+DEPS_api := core http job store virt disk model base
+DEPS_app := api core http job store virt disk model base
+DEPS_cli := base
+
+SRC_app := src/app.c src/config.c
+$(foreach r,$(filter-out app,$(ROOMS)),$(eval SRC_$(r) := $(shell find src/$(r) -name '*.c' -o -name '*.S' 2>/dev/null | sort)))
+SRC_cli := $(filter-out src/cli/computectl.c,$(SRC_cli))
+obj = $(patsubst src/%,$(OUT)/obj/%.o,$(1))
+libs = $(patsubst %,$(OUT)/lib/%.a,$(1) $(DEPS_$(1)))
+
+.PHONY: all help
+all: $(OUT)/computed $(OUT)/computectl
+
+## The two commands:
+##   make run           install what is missing, build, start a daemon on 127.0.0.1:8081 with a tiny guest image; Ctrl-C stops it
+##   make check         install what is missing, then all tests, on real libvirt and QEMU too
+## Also:
+##   make               build the daemon and the client
+##   make demo          a VM's whole life on a daemon of its own; leaves nothing running
+help:
+	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+##   make deps          install missing Debian packages (sudo when not root); deps-check: those of the tests too
+.PHONY: deps deps-check
+deps:
+	@tools/deps.sh run
+deps-check:
+	@tools/deps.sh check
+
+# In a make of their own: before `deps` the libraries may not be there.
+JOBS := $(shell nproc)
+.PHONY: run demo
+run: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all build/subreaper
+	@tools/run.sh
+demo: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all build/subreaper
+	@tools/demo.sh
+
+define ROOM_LIB
+$(OUT)/lib/$(1).a: $(call obj,$(SRC_$(1)))
+	@mkdir -p $$(@D)
+	@rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call ROOM_LIB,$(r))))
+
+$(OUT)/obj/%.c.o: src/%.c
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(OUT)/obj/%.S.o: src/%.S
+	@mkdir -p $(@D)
+	@echo "  AS $<"
+	@$(CC) -Iinclude -g -MMD -MP -c -o $@ $<
+
+# .incbin is no #include: -MMD does not see it.
+$(OUT)/obj/api/native/openapi_json.S.o: src/api/native/openapi.json
+
+$(OUT)/computed: $(OUT)/obj/main.c.o $(call libs,app)
+	@echo "  LD $@"
+	@$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+$(OUT)/computectl: $(OUT)/obj/cli/computectl.c.o $(call libs,cli)
+	@echo "  LD $@"
+	@$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+
+# For scripts that start libvirtd where no service manager does; needs no library.
+build/subreaper: tools/subreaper.c
+	@mkdir -p $(@D)
+	@gcc -std=gnu11 -O2 $(WARN) -o $@ $<
+
+# tests/unit/<room>_<module>.c and tests/contract/<room>_<what>.c are Check programs that link their room and the rooms below it.
+room_of = $(firstword $(subst _, ,$(notdir $(1))))
+UNIT_SRC := $(sort $(wildcard tests/unit/*_*.c))
+CONTRACT_SRC := $(sort $(wildcard tests/contract/*_*.c))
+test_bin = $(patsubst tests/%.c,$(OUT)/tests/%,$(1))
+define CHECK_PROGRAM
+$(call test_bin,$(1)): $(1) $(call libs,$(call room_of,$(basename $(1))))
+	@mkdir -p $$(@D)
+	@echo "  LD $$@"
+	@$$(CC) $$(CFLAGS) $$(shell pkg-config --cflags check) -Itests/lib -MMD -MP $$(LDFLAGS) -o $$@ $$(filter %.c %.a,$$^) $$(shell pkg-config --libs check) $$(LDLIBS)
+endef
+$(foreach t,$(UNIT_SRC) $(CONTRACT_SRC),$(eval $(call CHECK_PROGRAM,$(t))))
+
+# tests/fuzz/<name>.c: under V=fuzz a libFuzzer program, else one that replays the files it is given.
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
+FUZZ_MAIN := $(if $(filter fuzz,$(V)),,tests/lib/fuzz_main.c)
+FUZZ_LINK := $(if $(filter fuzz,$(V)),-fsanitize=fuzzer)
+$(call test_bin,$(FUZZ_SRC)): $(OUT)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_MAIN) $(call libs,app)
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) -MMD -MP $(LDFLAGS) $(FUZZ_LINK) -o $@ $(filter %.c %.a,$^) $(LDLIBS)
+
+.PHONY: unit contract fuzzers
+unit: $(call test_bin,$(UNIT_SRC))
+contract: $(call test_bin,$(CONTRACT_SRC))
+fuzzers: $(call test_bin,$(FUZZ_SRC))
+
+##   make api           only the API tests, on the fake hypervisor
+##   make e2e           only the end-to-end tests, on real libvirt and QEMU in namespaces of their own (root)
+##   make asan          unit, contract, fuzz corpora and API tests under AddressSanitizer and UBSan
+##   make tsan          unit, contract and API tests under ThreadSanitizer
+##   make golden        rewrite the golden files; read the diff
+.PHONY: check api e2e asan tsan golden
+check: deps-check
+	@tools/check.py
+api e2e asan tsan: deps-check
+	@tools/check.py $@
+golden: deps-check
+	@$(MAKE) --no-print-directory -j$(JOBS) V=test unit contract
+	@tools/check.py --golden unit
+
+##   make fuzz          each fuzzer for a while (FUZZ_SECONDS=60), starting from its corpus
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: deps-check
+	@$(MAKE) --no-print-directory -j$(JOBS) V=fuzz fuzzers
+	@for f in $(notdir $(basename $(FUZZ_SRC))); do \
+		mkdir -p build/fuzz/corpus/$$f; \
+		(cd build/fuzz && tests/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -artifact_prefix=$$f- corpus/$$f ../../tests/fuzz/corpus/$$f) || exit; \
+	done
+
+##   make bench         latencies and ratios against raw libvirt and virsh (root)
+.PHONY: bench
+bench: deps-check
+	@tests/bench/run.sh
+
+##   make format        clang-format over the whole tree
+##   make check-source  forbidden includes and calls, sizes, formatting
+.PHONY: format check-source
+format:
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+check-source:
+	@tools/check_source.py
+
+##   make clean         remove build/
+.PHONY: clean
+clean:
+	rm -rf build
+
+##
+## Variants: make V=test|asan|tsan|clang|fuzz TARGET builds into build/<variant>/.
+
+-include $(shell find $(OUT)/obj $(OUT)/tests -name '*.d' 2>/dev/null)

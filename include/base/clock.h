@@ -1,0 +1,17 @@
+/* base/clock: wall time for people and TTLs, boot time for deadlines. All in milliseconds. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+#include "base/id.h"
+
+enum { RFC3339_LEN = 24 }; /* 2026-01-31T12:34:56.789Z */
+typedef char rfc3339_text[RFC3339_LEN + 1];
+
+int64_t clock_wall_ms(void);     /* since 1970, UTC; may jump */
+int64_t clock_boot_ms(void);     /* CLOCK_BOOTTIME: never jumps, counts suspend, restarts at boot */
+const char *clock_boot_id(void); /* this boot's id; for the process' life */
+void clock_rfc3339(int64_t wall_ms, rfc3339_text out);
+
+#endif

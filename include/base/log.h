@@ -1,0 +1,29 @@
+/* base/log: one line per event on stderr: time, level, message, then key=value pairs. Any thread.
+ *     log_warn("vm.start failed", "vm", id, "job", job_id, "err", e.msg, NULL);
+ * Keys are literals; values are strings (NULL prints "-"), quoted and escaped when they need it. Never a token, password or
+ * user-data. */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/err.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+void log_set_level(enum log_level level);
+int log_level_from_string(const char *s, enum log_level *out); /* -1 when unknown */
+const char *log_level_to_string(enum log_level level);
+int log_is_enabled(enum log_level level);
+void log_write(enum log_level level, const char *msg, ...) __attribute__((sentinel));
+/* The failure of `msg` with the error's code, text and detail as fields, after the given pairs. */
+void log_err(enum log_level level, const char *msg, const struct err *e, ...) __attribute__((sentinel));
+
+#define log_debug(...)                                                                                                           \
+    do {                                                                                                                         \
+        if (log_is_enabled(LOG_DEBUG))                                                                                           \
+            log_write(LOG_DEBUG, __VA_ARGS__);                                                                                   \
+    } while (0)
+#define log_info(...)  log_write(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_write(LOG_WARN, __VA_ARGS__)
+#define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
+
+#endif

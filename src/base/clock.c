@@ -1,0 +1,80 @@
+/* The two clocks and RFC 3339 text. Waiting is thread.c's and timer.c's. */
+#include "base/clock.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "file.h"
+
+#include "base/str.h"
+
+#define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
+
+static pthread_once_t boot_id_once = PTHREAD_ONCE_INIT;
+static uuid_text boot_id;
+
+static int64_t read_clock_ms(clockid_t which)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(which, &ts); /* fails only for a clock that the kernel does not have */
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t clock_wall_ms(void)
+{
+    return read_clock_ms(CLOCK_REALTIME);
+}
+
+int64_t clock_boot_ms(void)
+{
+    return read_clock_ms(CLOCK_BOOTTIME);
+}
+
+/* Without /proc a random id stands in: every start then counts as a new boot, which makes deadlines pass early, never late. */
+static void read_boot_id(void)
+{
+    AUTO_BUF text = { 0 };
+
+    if (file_read(BOOT_ID_FILE, 64, &text) == 0 && text.len > UUID_LEN) {
+        text.data[UUID_LEN] = '\0';
+        if (id_is_uuid(text.data)) {
+            memcpy(boot_id, text.data, sizeof(boot_id));
+            return;
+        }
+    }
+    id_uuid(boot_id);
+}
+
+const char *clock_boot_id(void)
+{
+    (void)pthread_once(&boot_id_once, read_boot_id);
+    return boot_id;
+}
+
+static void put_digits(char *at, int width, int value)
+{
+    for (int i = width - 1; i >= 0; i--, value /= 10)
+        at[i] = (char)('0' + value % 10);
+}
+
+void clock_rfc3339(int64_t wall_ms, rfc3339_text out)
+{
+    static const int64_t first_ms = -62167219200000; /* 0000-01-01T00:00:00.000Z */
+    static const int64_t last_ms = 253402300799999;  /* 9999-12-31T23:59:59.999Z */
+    int64_t t = wall_ms < first_ms ? first_ms : wall_ms > last_ms ? last_ms : wall_ms;
+    int64_t ms = (t % 1000 + 1000) % 1000;
+    time_t seconds = (time_t)((t - ms) / 1000);
+    struct tm tm;
+
+    (void)gmtime_r(&seconds, &tm);
+    memcpy(out, "0000-00-00T00:00:00.000Z", RFC3339_LEN + 1);
+    put_digits(out, 4, tm.tm_year + 1900);
+    put_digits(out + 5, 2, tm.tm_mon + 1);
+    put_digits(out + 8, 2, tm.tm_mday);
+    put_digits(out + 11, 2, tm.tm_hour);
+    put_digits(out + 14, 2, tm.tm_min);
+    put_digits(out + 17, 2, tm.tm_sec);
+    put_digits(out + 20, 3, (int)ms);
+}
