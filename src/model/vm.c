@@ -1,0 +1,109 @@
+/* model/vm: names of states and tasks, and the ends of records. */
+#include "model/vm.h"
+
+#include <string.h>
+
+#include "table.h"
+
+static const char *const status_names[VM_STATUS_COUNT] = {
+    [VM_PENDING] = "pending",   [VM_RUNNING] = "running", [VM_STOPPING] = "stopping",   [VM_STOPPED] = "stopped",
+    [VM_STARTING] = "starting", [VM_PAUSED] = "paused",   [VM_REBOOTING] = "rebooting", [VM_SUSPENDED] = "suspended",
+    [VM_DELETING] = "deleting", [VM_ERROR] = "error",
+};
+
+static const char *const task_names[VM_TASK_COUNT] = {
+    [VM_TASK_NONE] = NULL,      [VM_TASK_CREATE] = "vm.create", [VM_TASK_DELETE] = "vm.delete", [VM_TASK_START] = "vm.start",
+    [VM_TASK_STOP] = "vm.stop", [VM_TASK_REBOOT] = "vm.reboot", [VM_TASK_PAUSE] = "vm.pause",   [VM_TASK_RESUME] = "vm.resume",
+};
+
+const char *vm_status_to_string(enum vm_status s)
+{
+    return status_names[s];
+}
+
+int vm_status_from_string(const char *s, enum vm_status *out)
+{
+    int i = table_find(status_names, VM_STATUS_COUNT, s);
+
+    if (i < 0)
+        return -1;
+    *out = (enum vm_status)i;
+    return 0;
+}
+
+const char *vm_task_to_string(enum vm_task t)
+{
+    return task_names[t];
+}
+
+int vm_task_from_string(const char *s, enum vm_task *out)
+{
+    int i = s ? table_find(task_names, VM_TASK_COUNT, s) : VM_TASK_NONE;
+
+    if (i < 0)
+        return -1;
+    *out = (enum vm_task)i;
+    return 0;
+}
+
+enum vm_status vm_task_status(enum vm_task t, enum vm_status now)
+{
+    switch (t) {
+    case VM_TASK_CREATE:
+        return VM_PENDING;
+    case VM_TASK_DELETE:
+        return VM_DELETING;
+    case VM_TASK_START:
+        return VM_STARTING;
+    case VM_TASK_STOP:
+        return VM_STOPPING;
+    case VM_TASK_REBOOT:
+        return VM_REBOOTING;
+    case VM_TASK_NONE:
+    case VM_TASK_PAUSE:
+    case VM_TASK_RESUME:
+    case VM_TASK_COUNT:
+        return now;
+    }
+    return now;
+}
+
+void fault_done(struct fault *f)
+{
+    free(f->code);
+    free(f->message);
+    free(f->detail);
+    *f = (struct fault){ 0 };
+}
+
+void vm_free(struct vm *vm)
+{
+    if (!vm)
+        return;
+    free(vm->name);
+    free(vm->status_reason);
+    free(vm->flavor);
+    free(vm->image_name);
+    free(vm->metadata);
+    free(vm->tags);
+    fault_done(&vm->fault);
+    free(vm);
+}
+
+void vm_list_done(struct vm_list *l)
+{
+    for (size_t i = 0; i < l->count; i++)
+        vm_free(l->items[i]);
+    free(l->items);
+    *l = (struct vm_list){ 0 };
+}
+
+void vm_spec_done(struct vm_spec *s)
+{
+    free(s->name);
+    free(s->image);
+    free(s->flavor);
+    free(s->metadata);
+    free(s->tags);
+    *s = (struct vm_spec){ 0 };
+}
