@@ -1,0 +1,63 @@
+/* store/vm: rows of virtual machines. `project` NULL means all projects: for administrators and for the daemon itself. */
+#ifndef STORE_VM_H
+#define STORE_VM_H
+
+#include <stdint.h>
+
+#include "model/vm.h"
+#include "store/store.h"
+
+/* ERR_NAME_TAKEN: by the unique index on (project, name) of names that are unique, and, for a unique one, by any VM that bears
+ * it. */
+int store_vm_insert(struct txn *t, const struct vm *vm, struct err *e);
+int store_vm_get(struct txn *t, const char *project, const char *id, struct vm **out, struct err *e); /* ERR_VM_NOT_FOUND */
+/* By id when it looks like one, else by name: ERR_VM_NOT_FOUND, ERR_NAME_AMBIGUOUS. */
+int store_vm_resolve(struct txn *t, const char *project, const char *id_or_name, struct vm **out, struct err *e);
+
+struct vm_filter {
+    const char *project;          /* NULL: all */
+    const char *name;             /* NULL: any */
+    const enum vm_status *status; /* NULL: any */
+    const char *marker; /* NULL, or the id of the last VM seen (it may be deleted by now): ERR_INVALID_FIELD "marker" when never
+                           heard of */
+    uint32_t limit;     /* 1..1000 */
+};
+/* Ordered by creation time, then id. *has_more tells whether a further page exists. */
+int store_vm_list(struct txn *t, const struct vm_filter *f, struct vm_list *out, bool *has_more, struct err *e);
+
+/* Just what reconciling needs, of every VM, ordered by id. */
+struct vm_state {
+    uuid_text id;
+    enum vm_status status;
+    enum vm_task task;
+    int64_t row_version;
+    char reason[48];     /* status_reason; "" for none */
+    char fault_code[48]; /* "" for none */
+};
+int store_vm_states(struct txn *t, struct vm_state **out, size_t *count, struct err *e); /* caller frees *out with free() */
+
+/* Takes the VM for a task by compare-and-set: task must be none and row_version unchanged; sets task, its status and job.
+ * ERR_VM_BUSY. It and all that change a row below, but for delete, fail with ERR_VM_NOT_FOUND when the VM is gone. */
+int store_vm_take(struct txn *t, const struct vm *vm, enum vm_task task, const char *job, struct err *e);
+/* The same, for delete: takes it from whatever task holds it. */
+int store_vm_take_over(struct txn *t, const struct vm *vm, enum vm_task task, const char *job, struct err *e);
+
+/* What a VM is when nothing is being done to it. Borrowed strings. */
+struct vm_settled {
+    enum vm_status status;
+    const char *reason;     /* NULL */
+    const char *fault_code; /* NULL unless status is VM_ERROR */
+    const char *fault_message;
+    const char *fault_detail;
+};
+/* Ends the task that `job` holds. ERR_CONFLICT when the VM is held by another job. */
+int store_vm_settle(struct txn *t, const char *id, const char *job, const struct vm_settled *now, struct err *e);
+/* Writes what libvirt said; only when no task holds the VM and row_version is as read. ERR_CONFLICT otherwise: not a failure,
+ * read again. */
+int store_vm_observe(struct txn *t, const char *id, int64_t row_version, const struct vm_settled *now, struct err *e);
+int store_vm_change(struct txn *t, const struct vm *vm, const struct vm_change *change,
+                    struct err *e);                                /* ERR_NAME_TAKEN, ERR_CONFLICT */
+int store_vm_delete(struct txn *t, const char *id, struct err *e); /* fine when already gone */
+int store_vm_count_by_image(struct txn *t, const char *image, uint64_t *out, struct err *e);
+
+#endif

@@ -1,0 +1,94 @@
+/* store/row: records and rows: a table of columns says where a record's members lie, and binds and reads them. Private to the
+ * room. A module's column table has the order of the column list in its SQL. */
+#ifndef STORE_ROW_H
+#define STORE_ROW_H
+
+#include "statement.h"
+
+enum column_kind {
+    COLUMN_STRING, /* char *; NULL is NULL; a read one is owned by the record */
+    COLUMN_CHARS,  /* char[size]; "" is NULL */
+    COLUMN_BOOL,
+    COLUMN_U32,
+    COLUMN_I64, /* int64_t, and uint64_t below 2^63 */
+    COLUMN_WORD /* an enum, stored as its word */
+};
+
+/* An enum's words. to_string may return NULL, which is stored as NULL. */
+struct words {
+    const char *(*to_string)(int value);
+    int (*from_string)(const char *word, int *value); /* word may be NULL */
+};
+#define DEFINE_WORDS(type)                                                                                                       \
+    static const char *type##_word(int value)                                                                                    \
+    {                                                                                                                            \
+        return type##_to_string((enum type)value);                                                                               \
+    }                                                                                                                            \
+    static int type##_value(const char *word, int *value)                                                                        \
+    {                                                                                                                            \
+        enum type v;                                                                                                             \
+                                                                                                                                 \
+        if (type##_from_string(word, &v) < 0)                                                                                    \
+            return -1;                                                                                                           \
+        *value = (int)v;                                                                                                         \
+        return 0;                                                                                                                \
+    }                                                                                                                            \
+    static const struct words type##_words = { type##_word, type##_value }
+
+struct column {
+    enum column_kind kind;
+    size_t offset, size;
+    const struct words *words;
+};
+#define COLUMN(kind, record, member)                                                                                             \
+    {                                                                                                                            \
+        kind, offsetof(struct record, member), sizeof(((struct record *)0)->member), NULL                                        \
+    }
+#define COLUMN_OF_WORDS(words, record, member)                                                                                   \
+    {                                                                                                                            \
+        COLUMN_WORD, offsetof(struct record, member), sizeof(((struct record *)0)->member), &(words)                             \
+    }
+
+struct row_type {
+    const struct column *columns;
+    int count;
+    size_t size; /* of the record */
+    void (*free)(void *record);
+};
+
+/* Binds ?1 … ?count from the record; strings are borrowed until the statement's scope ends. */
+void row_bind(sqlite3_stmt *st, const struct row_type *type, const void *record);
+/* Fills a zeroed record from the row the statement stands on. After a failure the record is half full: to be freed. */
+int row_read(sqlite3_stmt *st, const struct row_type *type, void *record, struct err *e);
+/* A new record from the row the statement stands on; NULL with the reason in *e. */
+void *row_new(sqlite3_stmt *st, const struct row_type *type, struct err *e);
+/* `items`, perhaps moved, with room for one more behind the `used` ones; NULL when there is no memory, and items stay as they
+ * were. */
+void *row_array_grow(void *items, size_t used, size_t item_size, struct err *e);
+
+enum { PAGE_MAX = 1000, PAGE_ALL = 0 };
+struct page {
+    void **items; /* owned: items and array */
+    size_t count;
+    bool has_more;
+};
+/* Steps the statement to the end of the page. The statement's own LIMIT must be page_limit(limit). limit: 1..PAGE_MAX, or
+ * PAGE_ALL. */
+int page_read(sqlite3_stmt *st, const struct row_type *type, uint32_t limit, struct page *out, struct err *e);
+/* One more than the page holds tells whether there is a next one. */
+static inline struct value page_limit(uint32_t limit)
+{
+    return value_int((int64_t)limit + 1);
+}
+/* ERR_INVALID_FIELD unless it is 1..PAGE_MAX. */
+int page_check_limit(uint32_t limit, struct err *e);
+
+/* Where a page begins: behind this key. */
+struct page_key {
+    int64_t created_at_ms;
+    const char *id;
+};
+/* Fills *key from a marker by a bound statement that yields its created_at_ms. ERR_INVALID_FIELD "marker" when it yields none. */
+int page_key_of(sqlite3_stmt *st, const char *marker, struct page_key *key, struct err *e);
+
+#endif

@@ -1,0 +1,219 @@
+/* store/schema: the migrations: append-only, a shipped one is never edited, reordered or removed. How they run is migrate.c's.
+ * Times are milliseconds since 1970. Words of states are CHECKed: a new word is a new migration. */
+#include "migrate.h"
+#include "statement.h"
+
+#include "base/clock.h"
+#include "base/id.h"
+
+/* Jobs, answers, events and audit lines are history: they name projects and resources without keeping them alive. */
+static const char first_schema[] =
+    "CREATE TABLE setting ("
+    "  key TEXT PRIMARY KEY,"
+    "  value TEXT NOT NULL"
+    ") STRICT;"
+
+    "CREATE TABLE project ("
+    "  id TEXT PRIMARY KEY CHECK (length(id) = 32),"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  created_at_ms INTEGER NOT NULL"
+    ") STRICT;"
+
+    "CREATE TABLE flavor ("
+    "  id TEXT PRIMARY KEY CHECK (length(id) = 36),"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  vcpus INTEGER NOT NULL CHECK (vcpus > 0),"
+    "  memory_mib INTEGER NOT NULL CHECK (memory_mib > 0),"
+    "  disk_gib INTEGER NOT NULL CHECK (disk_gib > 0),"
+    "  description TEXT NOT NULL,"
+    "  created_at_ms INTEGER NOT NULL"
+    ") STRICT;"
+
+    "CREATE TABLE image ("
+    "  id TEXT PRIMARY KEY CHECK (length(id) = 36),"
+    "  name TEXT NOT NULL,"
+    "  project TEXT NOT NULL REFERENCES project (id),"
+    "  is_public INTEGER NOT NULL CHECK (is_public IN (0, 1)),"
+    "  disk_format TEXT NOT NULL CHECK (disk_format IN ('qcow2', 'raw')),"
+    "  status TEXT NOT NULL CHECK (status IN ('queued', 'saving', 'active', 'error', 'deleting')),"
+    "  status_reason TEXT,"
+    "  size_bytes INTEGER NOT NULL,"
+    "  virtual_size_bytes INTEGER NOT NULL,"
+    "  sha256 TEXT CHECK (length(sha256) = 64),"
+    "  job TEXT,"
+    "  created_at_ms INTEGER NOT NULL,"
+    "  updated_at_ms INTEGER NOT NULL,"
+    "  CHECK (status <> 'active' OR sha256 IS NOT NULL)"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX image_project_name ON image (project, name);"
+    "CREATE INDEX image_name ON image (name);"
+    "CREATE INDEX image_created ON image (created_at_ms, id);"
+
+    "CREATE TABLE vm ("
+    "  id TEXT PRIMARY KEY CHECK (length(id) = 36),"
+    "  name TEXT NOT NULL,"
+    "  project TEXT NOT NULL REFERENCES project (id),"
+    "  status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'stopping', 'stopped', 'starting', 'rebooting', 'paused',"
+    "    'suspended', 'deleting', 'error')),"
+    "  status_reason TEXT,"
+    "  task TEXT CHECK (task IN ('vm.create', 'vm.delete', 'vm.start', 'vm.stop', 'vm.reboot', 'vm.pause', 'vm.resume')),"
+    "  job TEXT,"
+    "  flavor TEXT,"
+    "  vcpus INTEGER NOT NULL CHECK (vcpus > 0),"
+    "  memory_mib INTEGER NOT NULL CHECK (memory_mib > 0),"
+    "  disk_gib INTEGER NOT NULL CHECK (disk_gib > 0),"
+    "  image TEXT NOT NULL REFERENCES image (id),"
+    "  image_name TEXT NOT NULL,"
+    "  metadata TEXT NOT NULL,"
+    "  tags TEXT NOT NULL,"
+    "  autostart INTEGER NOT NULL CHECK (autostart IN (0, 1)),"
+    "  is_name_unique INTEGER NOT NULL CHECK (is_name_unique IN (0, 1)),"
+    "  fault_code TEXT,"
+    "  fault_message TEXT,"
+    "  fault_detail TEXT,"
+    "  observed_at_ms INTEGER NOT NULL,"
+    "  created_at_ms INTEGER NOT NULL,"
+    "  updated_at_ms INTEGER NOT NULL,"
+    "  row_version INTEGER NOT NULL,"
+    "  CHECK ((task IS NULL) = (job IS NULL)),"
+    "  CHECK (status <> 'error' OR fault_code IS NOT NULL)"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX vm_unique_name ON vm (project, name) WHERE is_name_unique = 1;"
+    /* The name first: it serves those who see one project and those who see all. */
+    "CREATE INDEX vm_name ON vm (name, project);"
+    "CREATE INDEX vm_created ON vm (created_at_ms, id);"
+    "CREATE INDEX vm_image ON vm (image);"
+
+    "CREATE TABLE job ("
+    "  id TEXT PRIMARY KEY CHECK (length(id) = 36),"
+    "  kind TEXT NOT NULL,"
+    "  actor_user TEXT,"
+    "  project TEXT NOT NULL,"
+    "  actor_is_admin INTEGER NOT NULL CHECK (actor_is_admin IN (0, 1)),"
+    "  request_id TEXT,"
+    "  address TEXT,"
+    "  target TEXT,"
+    "  status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'succeeded', 'failed')),"
+    "  direction TEXT NOT NULL CHECK (direction IN ('forward', 'backward')),"
+    "  step INTEGER NOT NULL,"
+    "  progress INTEGER NOT NULL CHECK (progress BETWEEN 0 AND 100),"
+    "  attempts INTEGER NOT NULL,"
+    "  params TEXT NOT NULL,"
+    "  is_cancel_requested INTEGER NOT NULL CHECK (is_cancel_requested IN (0, 1)),"
+    "  after_job TEXT,"
+    "  timeout_ms INTEGER NOT NULL,"
+    "  deadline_boot_ms INTEGER NOT NULL,"
+    "  deadline_boot_id TEXT,"
+    "  not_before_ms INTEGER NOT NULL,"
+    "  error_code TEXT,"
+    "  error_message TEXT,"
+    "  error_detail TEXT,"
+    "  created_at_ms INTEGER NOT NULL,"
+    "  started_at_ms INTEGER NOT NULL,"
+    "  updated_at_ms INTEGER NOT NULL,"
+    "  ended_at_ms INTEGER NOT NULL,"
+    "  CHECK ((ended_at_ms > 0) = (status IN ('succeeded', 'failed')))"
+    ") STRICT;"
+    "CREATE INDEX job_created ON job (created_at_ms, id);"
+    "CREATE INDEX job_target ON job (target, created_at_ms, id);"
+    /* Small, whatever history holds: what workers look at. */
+    "CREATE INDEX job_pending ON job (created_at_ms, id) WHERE status = 'pending';"
+    "CREATE INDEX job_running ON job (created_at_ms, id) WHERE status = 'running';"
+    "CREATE INDEX job_ended ON job (ended_at_ms) WHERE ended_at_ms > 0;"
+
+    "CREATE TABLE idempotency ("
+    "  project TEXT NOT NULL,"
+    "  key TEXT NOT NULL,"
+    "  request TEXT NOT NULL,"
+    "  body_sha256 TEXT NOT NULL,"
+    "  status INTEGER NOT NULL,"
+    "  answer TEXT,"
+    "  location TEXT,"
+    "  created_at_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY (project, key)"
+    ") STRICT;"
+    "CREATE INDEX idempotency_created ON idempotency (created_at_ms);"
+
+    /* AUTOINCREMENT: a number is never given twice, also when the newest events were pruned. */
+    "CREATE TABLE event ("
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  at_ms INTEGER NOT NULL,"
+    "  type TEXT NOT NULL,"
+    "  project TEXT NOT NULL,"
+    "  resource TEXT NOT NULL,"
+    "  resource_created_at_ms INTEGER NOT NULL,"
+    "  payload TEXT NOT NULL"
+    ") STRICT;"
+    /* For markers of lists that name what is gone. */
+    "CREATE INDEX event_vm_deleted ON event (resource) WHERE type = 'vm.deleted';"
+    "CREATE INDEX event_image_deleted ON event (resource) WHERE type = 'image.deleted';"
+
+    "CREATE TABLE audit ("
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  at_ms INTEGER NOT NULL,"
+    "  user TEXT NOT NULL,"
+    "  project TEXT NOT NULL,"
+    "  action TEXT NOT NULL,"
+    "  resource_type TEXT NOT NULL,"
+    "  resource TEXT NOT NULL,"
+    "  request_id TEXT,"
+    "  address TEXT,"
+    "  outcome TEXT NOT NULL"
+    ") STRICT;";
+
+static const struct {
+    const char *name;
+    int vcpus, memory_mib, disk_gib;
+    const char *description;
+} first_flavors[] = {
+    { "small", 1, 1024, 10, "Suitable for development and testing" },
+    { "medium", 2, 4096, 40, "Suitable for web applications" },
+    { "large", 4, 8192, 80, "Suitable for databases" },
+    { "xlarge", 8, 16384, 160, "Suitable for big data and analytics" },
+};
+
+static int run_once(sqlite3 *db, const char *sql, const struct value *values, int count, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+
+    if (rc == SQLITE_OK) {
+        stmt_bind(st, values, count);
+        rc = sqlite3_step(st);
+    }
+    (void)sqlite3_finalize(st);
+    return rc == SQLITE_DONE ? 0 : stmt_failed(db, rc, e);
+}
+
+static int add_default_project(sqlite3 *db, struct err *e)
+{
+    hex32_text id;
+
+    id_hex32(id);
+    return run_once(db, "INSERT INTO project (id, name, created_at_ms) VALUES (?1, 'default', ?2)",
+                    (const struct value[]){ value_text(id), value_int(clock_wall_ms()) }, 2, e);
+}
+
+static int add_first_rows(sqlite3 *db, struct err *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(first_flavors); i++) {
+        uuid_text id;
+
+        id_uuid(id);
+        if (run_once(db,
+                     "INSERT INTO flavor (id, name, vcpus, memory_mib, disk_gib, description, created_at_ms)"
+                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                     (const struct value[]){ value_text(id), value_text(first_flavors[i].name), value_int(first_flavors[i].vcpus),
+                                             value_int(first_flavors[i].memory_mib), value_int(first_flavors[i].disk_gib),
+                                             value_text(first_flavors[i].description), value_int(clock_wall_ms()) },
+                     7, e) < 0)
+            return -1;
+    }
+    return add_default_project(db, e);
+}
+
+static const struct migration migrations[] = {
+    { first_schema, add_first_rows },
+};
+
+const struct migration_list store_migrations = { migrations, (int)ARRAY_LEN(migrations) };

@@ -1,0 +1,157 @@
+/* store/statement: the life of prepared statements, and the one table that turns SQLite's result codes into ours.
+ * Which statements there are is told by the modules; who may use a connection is the transaction's matter (store.c). */
+#include "statement.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "txn.h"
+
+const struct stmt_table *const stmt_tables[STMT_MODULE_COUNT] = {
+    [STMT_TXN] = &txn_statements,     [STMT_SETTING] = &setting_statements, [STMT_FLAVOR] = &flavor_statements,
+    [STMT_IMAGE] = &image_statements, [STMT_VM] = &vm_statements,           [STMT_JOB] = &job_statements,
+    [STMT_EVENT] = &event_statements,
+};
+
+/* Extended codes stand before the primary code that they belong to. */
+static const struct {
+    int rc;
+    enum err_code code;
+    const char *msg;
+} failures[] = {
+    { SQLITE_FULL, ERR_DISK_FULL, "the disk that holds the database is full" },
+    /* The shared-memory file could not grow; SQLite does not keep the errno of that. */
+    { SQLITE_IOERR_SHMSIZE, ERR_DISK_FULL, "the disk that holds the database is full" },
+    { SQLITE_BUSY, ERR_UNAVAILABLE, "the database is locked by another program" },
+    { SQLITE_LOCKED, ERR_UNAVAILABLE, "the database is locked" },
+    { SQLITE_NOMEM, ERR_NO_MEMORY, "out of memory" },
+    { SQLITE_CONSTRAINT_UNIQUE, ERR_NAME_TAKEN, "the name is taken" },
+    { SQLITE_CONSTRAINT_PRIMARYKEY, ERR_CONFLICT, "there is such a row already" },
+    { SQLITE_CONSTRAINT_FOREIGNKEY, ERR_IN_USE, "another row refers to it, or it refers to a row that is not there" },
+    { SQLITE_CORRUPT, ERR_INTERNAL, "the database is damaged" },
+    { SQLITE_NOTADB, ERR_INTERNAL, "the database is damaged" },
+};
+
+static bool is_out_of_space(sqlite3 *db, int rc)
+{
+    int errnum = (rc & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(db) : 0;
+
+    return errnum == ENOSPC || errnum == EDQUOT;
+}
+
+int stmt_failed(sqlite3 *db, int rc, struct err *e)
+{
+    if (is_out_of_space(db, rc))
+        rc = SQLITE_FULL;
+    err_set(e, ERR_INTERNAL, "the database failed");
+    for (size_t i = 0; i < ARRAY_LEN(failures); i++)
+        if (failures[i].rc == rc || failures[i].rc == (rc & 0xff)) {
+            err_set(e, failures[i].code, "%s", failures[i].msg);
+            break;
+        }
+    return err_detail(e, "SQLite %d: %s", rc, sqlite3_errmsg(db));
+}
+
+static int prepare_table(sqlite3_stmt **out, const struct stmt_table *table, sqlite3 *db, struct err *e)
+{
+    for (int i = 0; i < table->count; i++) {
+        int rc = sqlite3_prepare_v3(db, table->sql[i], -1, SQLITE_PREPARE_PERSISTENT, &out[i], NULL);
+
+        if (rc != SQLITE_OK) {
+            stmt_failed(db, rc, e);
+            return err_detail(e, "SQLite %d: %s in: %s", rc, sqlite3_errmsg(db), table->sql[i]);
+        }
+    }
+    return 0;
+}
+
+static void drop_changes(sqlite3_stmt **stmts, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (!sqlite3_stmt_readonly(stmts[i]))
+            (void)sqlite3_finalize(TAKE(stmts[i]));
+}
+
+int stmt_set_init(struct stmt_set *set, sqlite3 *db, bool is_reader, struct err *e)
+{
+    for (int m = 0; m < STMT_MODULE_COUNT; m++) {
+        set->of[m] = calloc((size_t)stmt_tables[m]->count, sizeof(*set->of[m]));
+        if (!set->of[m])
+            return err_set(e, ERR_NO_MEMORY, "out of memory");
+        if (prepare_table(set->of[m], stmt_tables[m], db, e) < 0)
+            return -1;
+        if (is_reader)
+            drop_changes(set->of[m], stmt_tables[m]->count);
+    }
+    return 0;
+}
+
+void stmt_set_done(struct stmt_set *set)
+{
+    for (int m = 0; m < STMT_MODULE_COUNT; m++) {
+        for (int i = 0; set->of[m] && i < stmt_tables[m]->count; i++)
+            (void)sqlite3_finalize(set->of[m][i]);
+        free(TAKE(set->of[m]));
+    }
+}
+
+sqlite3_stmt *stmt_use(struct txn *t, enum stmt_module module, int index)
+{
+    assert(index < stmt_tables[module]->count);
+    return t->conn->statements.of[module][index];
+}
+
+void stmt_bind_at(sqlite3_stmt *st, int index, struct value v)
+{
+    if (!st)
+        return;
+    if (v.is_text)
+        (void)sqlite3_bind_text(st, index, v.text, -1, SQLITE_STATIC);
+    else
+        (void)sqlite3_bind_int64(st, index, v.integer);
+}
+
+void stmt_bind(sqlite3_stmt *st, const struct value *values, int count)
+{
+    assert(!st || count == sqlite3_bind_parameter_count(st));
+    for (int i = 0; i < count; i++)
+        stmt_bind_at(st, i + 1, values[i]);
+}
+
+int stmt_row(sqlite3_stmt *st, struct err *e)
+{
+    sqlite3 *db = sqlite3_db_handle(st);
+    int rc;
+
+    if (!st)
+        return err_set(e, ERR_INTERNAL, "a change inside a read transaction");
+    /* SQLite ends a transaction by itself when the disk is full or an I/O error hits: what came next would commit alone. */
+    if (sqlite3_get_autocommit(db))
+        return err_set(e, ERR_INTERNAL, "the transaction was rolled back by an earlier failure");
+    rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW)
+        return 1;
+    return rc == SQLITE_DONE ? 0 : stmt_failed(db, rc, e);
+}
+
+int stmt_run(sqlite3_stmt *st, struct err *e)
+{
+    return stmt_row(st, e) < 0 ? -1 : 0;
+}
+
+int stmt_name_taken(const char *name, struct err *e)
+{
+    return err_set_field(e, ERR_NAME_TAKEN, "name", "the name '%s' is taken", name);
+}
+
+int stmt_run_named(sqlite3_stmt *st, const char *name, struct err *e)
+{
+    if (stmt_run(st, e) == 0)
+        return 0;
+    return e->code == ERR_NAME_TAKEN ? stmt_name_taken(name, e) : -1;
+}
+
+int stmt_changes(sqlite3_stmt *st)
+{
+    return sqlite3_changes(sqlite3_db_handle(st));
+}

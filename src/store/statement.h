@@ -1,0 +1,92 @@
+/* store/statement: prepared statements: one table per module, all prepared on every connection when it opens; bind, step, and
+ * what SQLite's codes mean in the language of err_code. Private to the room. */
+#ifndef STORE_STATEMENT_H
+#define STORE_STATEMENT_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+
+struct txn;
+
+enum stmt_module { STMT_TXN, STMT_SETTING, STMT_FLAVOR, STMT_IMAGE, STMT_VM, STMT_JOB, STMT_EVENT, STMT_MODULE_COUNT };
+
+struct stmt_table {
+    const char *const *sql;
+    int count;
+};
+extern const struct stmt_table txn_statements, setting_statements, flavor_statements, image_statements, vm_statements,
+    job_statements, event_statements;
+extern const struct stmt_table *const stmt_tables[STMT_MODULE_COUNT];
+
+/* The statements of one connection. */
+struct stmt_set {
+    sqlite3_stmt **of[STMT_MODULE_COUNT];
+};
+/* Prepares every statement; with is_reader those that change something are dropped again, to save their memory. */
+int stmt_set_init(struct stmt_set *set, sqlite3 *db, bool is_reader, struct err *e);
+void stmt_set_done(struct stmt_set *set);
+
+/* Borrowed from the transaction's connection until the scope ends:
+ *     AUTO_STMT st = stmt_use(t, STMT_VM, VM_DELETE);
+ * NULL for a change inside a read transaction: the functions below cope, and stepping it is ERR_INTERNAL. */
+sqlite3_stmt *stmt_use(struct txn *t, enum stmt_module module, int index);
+static inline void stmt_leave(sqlite3_stmt **st)
+{
+    if (!*st)
+        return;
+    (void)sqlite3_reset(*st);
+    (void)sqlite3_clear_bindings(*st);
+}
+#define AUTO_STMT __attribute__((cleanup(stmt_leave))) sqlite3_stmt *
+
+struct value {
+    bool is_text;
+    const char *text;
+    int64_t integer;
+};
+static inline struct value value_text(const char *s)
+{
+    return (struct value){ .is_text = true, .text = s };
+}
+/* An id in a char array, where "" stands for none. */
+static inline struct value value_id(const char *s)
+{
+    return value_text(s[0] ? s : NULL);
+}
+static inline struct value value_int(int64_t v)
+{
+    return (struct value){ .integer = v };
+}
+
+/* A count as SQL sees it: what does not fit is as good as no bound, while a negative OFFSET would be none at all. */
+static inline int64_t stmt_count(uint64_t n)
+{
+    return n > INT64_MAX ? INT64_MAX : (int64_t)n;
+}
+
+/* Texts are not copied: they outlive the statement's scope. */
+void stmt_bind_at(sqlite3_stmt *st, int index, struct value v);
+/* ?1, ?2 … at once. */
+void stmt_bind(sqlite3_stmt *st, const struct value *values, int count);
+#define BIND(st, ...)                                                                                                            \
+    stmt_bind(st, (const struct value[]){ __VA_ARGS__ }, (int)ARRAY_LEN(((const struct value[]){ __VA_ARGS__ })))
+
+/* 1: a row; 0: no more; -1: failed. */
+int stmt_row(sqlite3_stmt *st, struct err *e);
+/* A statement that returns no row. */
+int stmt_run(sqlite3_stmt *st, struct err *e);
+/* The insert or update of a row whose unique index is one of names: ERR_NAME_TAKEN with field "name". */
+int stmt_run_named(sqlite3_stmt *st, const char *name, struct err *e);
+int stmt_name_taken(const char *name, struct err *e);
+/* How many rows the last stmt_run changed. */
+int stmt_changes(sqlite3_stmt *st);
+
+/* The failure `rc` of this connection as an error; -1. */
+int stmt_failed(sqlite3 *db, int rc, struct err *e);
+
+#endif

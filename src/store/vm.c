@@ -1,0 +1,376 @@
+/* store/vm: rows of virtual machines: reading, paging, and the compare-and-set by which one task at a time holds a VM.
+ * Which status a task may start from is core's rule, not this file's. */
+#include "store/vm.h"
+
+#include <string.h>
+
+#include "row.h"
+#include "txn.h"
+
+#include "base/str.h"
+
+#define VM_COLUMNS                                                                                                               \
+    "id, name, project, status, status_reason, task, job, flavor, vcpus, memory_mib, disk_gib, image, image_name, metadata, "    \
+    "tags, autostart, is_name_unique, fault_code, fault_message, fault_detail, observed_at_ms, created_at_ms, updated_at_ms, "   \
+    "row_version"
+
+DEFINE_WORDS(vm_status);
+DEFINE_WORDS(vm_task);
+
+static const struct column vm_columns[] = {
+    COLUMN(COLUMN_CHARS, vm, id),
+    COLUMN(COLUMN_STRING, vm, name),
+    COLUMN(COLUMN_CHARS, vm, project),
+    COLUMN_OF_WORDS(vm_status_words, vm, status),
+    COLUMN(COLUMN_STRING, vm, status_reason),
+    COLUMN_OF_WORDS(vm_task_words, vm, task),
+    COLUMN(COLUMN_CHARS, vm, job),
+    COLUMN(COLUMN_STRING, vm, flavor),
+    COLUMN(COLUMN_U32, vm, vcpus),
+    COLUMN(COLUMN_I64, vm, memory_mib),
+    COLUMN(COLUMN_I64, vm, disk_gib),
+    COLUMN(COLUMN_CHARS, vm, image),
+    COLUMN(COLUMN_STRING, vm, image_name),
+    COLUMN(COLUMN_STRING, vm, metadata),
+    COLUMN(COLUMN_STRING, vm, tags),
+    COLUMN(COLUMN_BOOL, vm, autostart),
+    COLUMN(COLUMN_BOOL, vm, is_name_unique),
+    COLUMN(COLUMN_STRING, vm, fault.code),
+    COLUMN(COLUMN_STRING, vm, fault.message),
+    COLUMN(COLUMN_STRING, vm, fault.detail),
+    COLUMN(COLUMN_I64, vm, observed_at_ms),
+    COLUMN(COLUMN_I64, vm, created_at_ms),
+    COLUMN(COLUMN_I64, vm, updated_at_ms),
+    COLUMN(COLUMN_I64, vm, row_version),
+};
+
+static void free_vm(void *record)
+{
+    vm_free(record);
+}
+
+static const struct row_type vm_type = { vm_columns, (int)ARRAY_LEN(vm_columns), sizeof(struct vm), free_vm };
+
+enum {
+    VM_INSERT,
+    VM_NAME_IS_BORNE,
+    VM_EXISTS,
+    VM_GET,
+    VM_FIND_BY_NAME,
+    VM_MARKER,
+    VM_LIST,
+    VM_LIST_BY_NAME,
+    VM_STATES,
+    VM_TAKE,
+    VM_TAKE_OVER,
+    VM_SETTLE,
+    VM_OBSERVE,
+    VM_CHANGE,
+    VM_DELETE,
+    VM_COUNT_BY_IMAGE,
+    VM_STMT_COUNT
+};
+
+#define VM_PAGE                                                                                                                  \
+    " AND (?1 IS NULL OR project = ?1) AND (?3 IS NULL OR status = ?3) AND (created_at_ms, id) > (?4, ?5)"                       \
+    " ORDER BY created_at_ms, id LIMIT ?6"
+#define VM_CHANGED "row_version = next_vm_version(), updated_at_ms = "
+
+static const char *const vm_sql[VM_STMT_COUNT] = {
+    [VM_INSERT] =
+        "INSERT INTO vm (" VM_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [VM_NAME_IS_BORNE] = "SELECT 1 FROM vm WHERE name = ?1 AND project = ?2 AND id <> ?3 LIMIT 1",
+    [VM_EXISTS] = "SELECT 1 FROM vm WHERE id = ?1",
+    [VM_GET] = "SELECT " VM_COLUMNS " FROM vm WHERE id = lower(?1) AND (?2 IS NULL OR project = ?2)",
+    [VM_FIND_BY_NAME] = "SELECT " VM_COLUMNS " FROM vm WHERE name = ?1 AND (?2 IS NULL OR project = ?2) LIMIT 2",
+    [VM_MARKER] = "SELECT created_at_ms FROM vm WHERE id = ?1 AND (?2 IS NULL OR project = ?2)"
+                  " UNION ALL SELECT resource_created_at_ms FROM event"
+                  " WHERE type = 'vm.deleted' AND resource = ?1 AND (?2 IS NULL OR project = ?2) LIMIT 1",
+    [VM_LIST] = "SELECT " VM_COLUMNS " FROM vm WHERE ?2 IS NULL" VM_PAGE,
+    [VM_LIST_BY_NAME] = "SELECT " VM_COLUMNS " FROM vm WHERE name = ?2" VM_PAGE,
+    [VM_STATES] = "SELECT id, status, task, row_version, status_reason, fault_code FROM vm ORDER BY id",
+    [VM_TAKE] = "UPDATE vm SET task = ?3, status = ?4, job = ?5, " VM_CHANGED "?6"
+                " WHERE id = ?1 AND row_version = ?2 AND task IS NULL",
+    [VM_TAKE_OVER] = "UPDATE vm SET task = ?3, status = ?4, job = ?5, " VM_CHANGED "?6 WHERE id = ?1 AND row_version = ?2",
+    [VM_SETTLE] = "UPDATE vm SET task = NULL, job = NULL, status = ?3, status_reason = ?4, fault_code = ?5, fault_message = ?6,"
+                  " fault_detail = ?7, " VM_CHANGED "?8 WHERE id = ?1 AND job = ?2",
+    [VM_OBSERVE] = "UPDATE vm SET status = ?3, status_reason = ?4, fault_code = ?5, fault_message = ?6, fault_detail = ?7,"
+                   " observed_at_ms = ?8, " VM_CHANGED "?8 WHERE id = ?1 AND row_version = ?2 AND task IS NULL",
+    [VM_CHANGE] =
+        "UPDATE vm SET name = coalesce(?3, name), metadata = coalesce(?4, metadata), tags = coalesce(?5, tags), " VM_CHANGED
+        "?6 WHERE id = ?1 AND row_version = ?2",
+    [VM_DELETE] = "DELETE FROM vm WHERE id = ?1",
+    [VM_COUNT_BY_IMAGE] = "SELECT count(*) FROM vm WHERE image = ?1",
+};
+const struct stmt_table vm_statements = { vm_sql, VM_STMT_COUNT };
+
+/* Twins may bear a name that the unique index does not hold; inside a write transaction the answer stays true. */
+static int check_name_is_free(struct txn *t, const struct vm *vm, const char *name, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_NAME_IS_BORNE);
+    int rc;
+
+    BIND(st, value_text(name), value_text(vm->project), value_text(vm->id));
+    rc = stmt_row(st, e);
+    return rc > 0 ? stmt_name_taken(name, e) : rc;
+}
+
+static int insert(struct txn *t, const struct vm *vm, struct err *e)
+{
+    struct vm row = *vm;
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_INSERT);
+
+    row.updated_at_ms = clock_wall_ms();
+    row.row_version = txn_next_vm_version(t);
+    row_bind(st, &vm_type, &row);
+    if (stmt_run_named(st, vm->name, e) == 0)
+        return 0;
+    if (e->code == ERR_IN_USE)
+        return err_set_field(e, ERR_IMAGE_NOT_FOUND, "image", "there is no image '%s'", vm->image);
+    return -1;
+}
+
+int store_vm_insert(struct txn *t, const struct vm *vm, struct err *e)
+{
+    FAILPOINT(e, "store.vm_insert.before");
+    if (vm->is_name_unique && check_name_is_free(t, vm, vm->name, e) < 0)
+        return -1;
+    if (insert(t, vm, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.vm_insert.after");
+    return 0;
+}
+
+static int not_found(const char *id_or_name, struct err *e)
+{
+    return err_set(e, ERR_VM_NOT_FOUND, "there is no VM '%s'", id_or_name);
+}
+
+/* Why a compare-and-set changed no row. */
+static int lost(struct txn *t, const char *id, enum err_code code, const char *msg, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_EXISTS);
+    int rc;
+
+    BIND(st, value_text(id));
+    rc = stmt_row(st, e);
+    if (rc < 0)
+        return -1;
+    return rc == 0 ? not_found(id, e) : err_set(e, code, "%s", msg);
+}
+
+int store_vm_get(struct txn *t, const char *project, const char *id, struct vm **out, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_GET);
+    AUTO(vm) vm = NULL;
+    int rc;
+
+    BIND(st, value_text(id), value_text(project));
+    rc = stmt_row(st, e);
+    if (rc <= 0)
+        return rc < 0 ? -1 : not_found(id, e);
+    vm = row_new(st, &vm_type, e);
+    if (!vm)
+        return -1;
+    *out = TAKE(vm);
+    return 0;
+}
+
+static int get_by_name(struct txn *t, const char *project, const char *name, struct vm **out, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_FIND_BY_NAME);
+    AUTO(vm) vm = NULL;
+    int rc;
+
+    BIND(st, value_text(name), value_text(project));
+    rc = stmt_row(st, e);
+    if (rc <= 0)
+        return rc < 0 ? -1 : not_found(name, e);
+    vm = row_new(st, &vm_type, e);
+    if (!vm || (rc = stmt_row(st, e)) < 0)
+        return -1;
+    if (rc > 0)
+        return err_set(e, ERR_NAME_AMBIGUOUS, "more than one VM is named '%s'; use the id", name);
+    *out = TAKE(vm);
+    return 0;
+}
+
+int store_vm_resolve(struct txn *t, const char *project, const char *id_or_name, struct vm **out, struct err *e)
+{
+    return id_looks_like_uuid(id_or_name) ? store_vm_get(t, project, id_or_name, out, e)
+                                          : get_by_name(t, project, id_or_name, out, e);
+}
+
+static int key_of(struct txn *t, const struct vm_filter *f, struct page_key *key, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_MARKER);
+
+    *key = (struct page_key){ INT64_MIN, "" };
+    if (!f->marker)
+        return 0;
+    BIND(st, value_text(f->marker), value_text(f->project));
+    return page_key_of(st, f->marker, key, e);
+}
+
+int store_vm_list(struct txn *t, const struct vm_filter *f, struct vm_list *out, bool *has_more, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, f->name ? VM_LIST_BY_NAME : VM_LIST);
+    struct page_key key;
+    struct page page;
+
+    if (page_check_limit(f->limit, e) < 0 || key_of(t, f, &key, e) < 0)
+        return -1;
+    BIND(st, value_text(f->project), value_text(f->name), value_text(f->status ? vm_status_to_string(*f->status) : NULL),
+         value_int(key.created_at_ms), value_text(key.id), page_limit(f->limit));
+    if (page_read(st, &vm_type, f->limit, &page, e) < 0)
+        return -1;
+    *out = (struct vm_list){ (struct vm **)page.items, page.count };
+    *has_more = page.has_more;
+    return 0;
+}
+
+static const struct column state_columns[] = {
+    COLUMN(COLUMN_CHARS, vm_state, id),
+    COLUMN_OF_WORDS(vm_status_words, vm_state, status),
+    COLUMN_OF_WORDS(vm_task_words, vm_state, task),
+    COLUMN(COLUMN_I64, vm_state, row_version),
+    COLUMN(COLUMN_CHARS, vm_state, reason),
+    COLUMN(COLUMN_CHARS, vm_state, fault_code),
+};
+static const struct row_type state_type = { state_columns, (int)ARRAY_LEN(state_columns), sizeof(struct vm_state), free };
+
+int store_vm_states(struct txn *t, struct vm_state **out, size_t *count, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_STATES);
+    AUTO_FREE struct vm_state *states = NULL;
+    size_t used = 0;
+    int rc;
+
+    while ((rc = stmt_row(st, e)) > 0) {
+        struct vm_state *more = row_array_grow(states, used, sizeof(*states), e);
+
+        if (!more)
+            return -1;
+        states = more;
+        states[used] = (struct vm_state){ 0 };
+        if (row_read(st, &state_type, &states[used], e) < 0)
+            return -1;
+        used++;
+    }
+    if (rc < 0)
+        return -1;
+    *out = TAKE(states);
+    *count = used;
+    return 0;
+}
+
+/* Both ways of taking: `index` tells whether the VM must be free. */
+static int take(struct txn *t, int index, const struct vm *vm, enum vm_task task, const char *job, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, index);
+
+    BIND(st, value_text(vm->id), value_int(vm->row_version), value_text(vm_task_to_string(task)),
+         value_text(vm_status_to_string(vm_task_status(task, vm->status))), value_id(job), value_int(clock_wall_ms()));
+    if (stmt_run(st, e) < 0)
+        return -1;
+    return stmt_changes(st) == 1 ? 0 : lost(t, vm->id, ERR_VM_BUSY, "something else is being done to the VM; try again", e);
+}
+
+int store_vm_take(struct txn *t, const struct vm *vm, enum vm_task task, const char *job, struct err *e)
+{
+    FAILPOINT(e, "store.vm_take.before");
+    if (take(t, VM_TAKE, vm, task, job, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.vm_take.after");
+    return 0;
+}
+
+int store_vm_take_over(struct txn *t, const struct vm *vm, enum vm_task task, const char *job, struct err *e)
+{
+    FAILPOINT(e, "store.vm_take_over.before");
+    if (take(t, VM_TAKE_OVER, vm, task, job, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.vm_take_over.after");
+    return 0;
+}
+
+/* Writes *now to the row that id and `holder`, a job or a row_version, single out. */
+static int write_settled(struct txn *t, int index, const char *id, struct value holder, const struct vm_settled *now,
+                         struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, index);
+
+    BIND(st, value_text(id), holder, value_text(vm_status_to_string(now->status)), value_text(now->reason),
+         value_text(now->fault_code), value_text(now->fault_message), value_text(now->fault_detail), value_int(clock_wall_ms()));
+    if (stmt_run(st, e) < 0)
+        return -1;
+    return stmt_changes(st) == 1 ? 0 : lost(t, id, ERR_CONFLICT, "the VM has changed meanwhile", e);
+}
+
+int store_vm_settle(struct txn *t, const char *id, const char *job, const struct vm_settled *now, struct err *e)
+{
+    FAILPOINT(e, "store.vm_settle.before");
+    if (write_settled(t, VM_SETTLE, id, value_text(job), now, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.vm_settle.after");
+    return 0;
+}
+
+int store_vm_observe(struct txn *t, const char *id, int64_t row_version, const struct vm_settled *now, struct err *e)
+{
+    FAILPOINT(e, "store.vm_observe.before");
+    if (write_settled(t, VM_OBSERVE, id, value_int(row_version), now, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.vm_observe.after");
+    return 0;
+}
+
+static int change_row(struct txn *t, const struct vm *vm, const struct vm_change *change, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_CHANGE);
+
+    BIND(st, value_text(vm->id), value_int(vm->row_version), value_text(change->name), value_text(change->metadata),
+         value_text(change->tags), value_int(clock_wall_ms()));
+    if (stmt_run_named(st, change->name ? change->name : vm->name, e) < 0)
+        return -1;
+    return stmt_changes(st) == 1 ? 0 : lost(t, vm->id, ERR_CONFLICT, "the VM has changed meanwhile; read it again", e);
+}
+
+int store_vm_change(struct txn *t, const struct vm *vm, const struct vm_change *change, struct err *e)
+{
+    FAILPOINT(e, "store.vm_change.before");
+    if (change->name && vm->is_name_unique && check_name_is_free(t, vm, change->name, e) < 0)
+        return -1;
+    if (change_row(t, vm, change, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.vm_change.after");
+    return 0;
+}
+
+static int delete_row(struct txn *t, const char *id, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_DELETE);
+
+    BIND(st, value_text(id));
+    return stmt_run(st, e);
+}
+
+int store_vm_delete(struct txn *t, const char *id, struct err *e)
+{
+    FAILPOINT(e, "store.vm_delete.before");
+    if (delete_row(t, id, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.vm_delete.after");
+    return 0;
+}
+
+int store_vm_count_by_image(struct txn *t, const char *image, uint64_t *out, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_COUNT_BY_IMAGE);
+
+    BIND(st, value_text(image));
+    if (stmt_row(st, e) < 0)
+        return -1;
+    *out = (uint64_t)sqlite3_column_int64(st, 0);
+    return 0;
+}

@@ -1,0 +1,204 @@
+/* Migrations: run once and in order, copied first, undone when they fail; and each statement of the room uses an index. */
+#include <sys/stat.h>
+
+#include "../../src/store/migrate.h"
+#include "../../src/store/statement.h"
+#include "store_lab.h"
+
+static int add_row(sqlite3 *db, struct err *err)
+{
+    (void)err;
+    return sqlite3_exec(db, "INSERT INTO one VALUES (2)", NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
+}
+
+static int refuse(sqlite3 *db, struct err *err)
+{
+    (void)db;
+    return err_set(err, ERR_INTERNAL, "no");
+}
+
+static const struct migration items[] = {
+    { "CREATE TABLE one (n INTEGER) STRICT; INSERT INTO one VALUES (1)", NULL },
+    { "CREATE TABLE two (n INTEGER) STRICT", add_row },
+    { "CREATE TABLE three (n INTEGER) STRICT", refuse },
+};
+
+static int migrate_to(int count)
+{
+    struct migration_list list = { items, count };
+    sqlite3 *db = lab_sqlite();
+    int rc;
+
+    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL), SQLITE_OK);
+    rc = migrate(db, lab_path, &list, &e);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+    return rc;
+}
+
+static void copy_name(char *out, size_t size, int version)
+{
+    (void)snprintf(out, size, "%s.before-%d", lab_path, version);
+}
+
+START_TEST(a_new_file_needs_no_copy)
+{
+    char copy[128];
+
+    lab_make_dir();
+    unit_ok(migrate_to(2));
+    LAB_ASK_EQ("PRAGMA user_version", "2");
+    LAB_ASK_EQ("SELECT n FROM one ORDER BY n", "1,2");
+    copy_name(copy, sizeof(copy), 0);
+    ck_assert_int_eq(access(copy, F_OK), -1);
+    lab_done();
+}
+END_TEST
+
+START_TEST(an_old_file_is_copied_first)
+{
+    char copy[128], *rows;
+    struct stat st;
+
+    lab_make_dir();
+    unit_ok(migrate_to(1));
+    unit_ok(migrate_to(2));
+    LAB_ASK_EQ("SELECT n FROM one ORDER BY n", "1,2");
+    copy_name(copy, sizeof(copy), 1);
+    ck_assert_int_eq(stat(copy, &st), 0);
+    ck_assert_int_eq(st.st_mode & 0777, 0600);
+    rows = lab_ask(copy, "SELECT group_concat(n) FROM one UNION ALL SELECT count(*) FROM sqlite_schema WHERE name = 'two'");
+    ck_assert_str_eq(rows, "1,0");
+    free(rows);
+    lab_done();
+}
+END_TEST
+
+START_TEST(what_was_run_is_not_run_again)
+{
+    lab_make_dir();
+    unit_ok(migrate_to(2));
+    unit_ok(migrate_to(2));
+    LAB_ASK_EQ("SELECT count(*) FROM one", "2");
+    lab_done();
+}
+END_TEST
+
+START_TEST(a_failed_one_leaves_nothing)
+{
+    lab_make_dir();
+    unit_ok(migrate_to(2));
+    unit_fails(migrate_to(3), ERR_INTERNAL);
+    ck_assert_str_eq(e.msg, "bring the database to version 3: no");
+    LAB_ASK_EQ("PRAGMA user_version", "2");
+    LAB_ASK_EQ("SELECT count(*) FROM sqlite_schema WHERE name = 'three'", "0");
+    lab_done();
+}
+END_TEST
+
+START_TEST(a_newer_one_is_refused)
+{
+    lab_make_dir();
+    unit_ok(migrate_to(2));
+    unit_fails(migrate_to(1), ERR_CONFIG);
+    LAB_ASK_EQ("PRAGMA user_version", "2");
+    lab_done();
+}
+END_TEST
+
+/* Sorting of what is few, flavors and rows that share a name; and scans in order that end at the first row that fits. */
+static const struct {
+    const char *plan;
+    const char *sql;
+} meant[] = {
+    { "SCAN flavor", "FROM flavor ORDER BY vcpus" },
+    { "USE TEMP B-TREE FOR ORDER BY", "FROM flavor ORDER BY vcpus" },
+    { "USE TEMP B-TREE FOR ORDER BY", "FROM vm WHERE name = ?2" },
+    { "USE TEMP B-TREE FOR ORDER BY", "FROM image WHERE name = ?1" },
+    { "SCAN event", "ORDER BY seq LIMIT 1" },
+    { "SCAN event", "ORDER BY seq DESC LIMIT 1" },
+    { "SCAN audit", "ORDER BY seq LIMIT 1" },
+};
+
+static bool is_meant(const char *plan, const char *sql)
+{
+    for (size_t i = 0; i < ARRAY_LEN(meant); i++)
+        if (strcmp(plan, meant[i].plan) == 0 && strstr(sql, meant[i].sql))
+            return true;
+    return false;
+}
+
+/* The steps of a statement's plan, one a line; the caller frees. */
+static char *plan_of(sqlite3 *db, const char *sql)
+{
+    char *explain = str_printf("EXPLAIN QUERY PLAN %s", sql);
+    struct buf plan = { 0 };
+    sqlite3_stmt *st = NULL;
+
+    ck_assert_msg(sqlite3_prepare_v2(db, explain, -1, &st, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
+    while (sqlite3_step(st) == SQLITE_ROW)
+        buf_addf(&plan, "%s\n", (const char *)sqlite3_column_text(st, 3));
+    (void)sqlite3_finalize(st);
+    free(explain);
+    buf_adds(&plan, "");
+    return buf_take(&plan);
+}
+
+static void check_step(const char *step, const char *sql)
+{
+    bool is_scan = str_starts_with(step, "SCAN ") && !strstr(step, "USING") && strcmp(step, "SCAN CONSTANT ROW") != 0;
+
+    ck_assert_msg((!is_scan && !strstr(step, "TEMP B-TREE")) || is_meant(step, sql), "%s: %s", step, sql);
+}
+
+/* The statements name a function that each connection of the store has; here it only has to exist. */
+static void version_stub(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    (void)argc;
+    (void)argv;
+    sqlite3_result_int64(ctx, 1);
+}
+
+START_TEST(every_statement_has_its_index)
+{
+    sqlite3 *db;
+
+    lab_open_file();
+    db = lab_sqlite();
+    (void)sqlite3_create_function(db, "next_vm_version", 0, SQLITE_UTF8, NULL, version_stub, NULL, NULL);
+    for (int m = STMT_TXN + 1; m < STMT_MODULE_COUNT; m++)
+        for (int i = 0; i < stmt_tables[m]->count; i++) {
+            char *plan = plan_of(db, stmt_tables[m]->sql[i]), *rest = plan;
+
+            for (const char *step; (step = strsep(&rest, "\n"));)
+                check_step(step, stmt_tables[m]->sql[i]);
+            free(plan);
+        }
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+    lab_done();
+}
+END_TEST
+
+/* Workers ask often, and history is long. */
+START_TEST(a_claim_reads_pending_jobs_only)
+{
+    const struct stmt_table *table = stmt_tables[STMT_JOB];
+    int claims = 0;
+    sqlite3 *db;
+
+    lab_open_file();
+    db = lab_sqlite();
+    for (int i = 0; i < table->count; i++) {
+        char *plan = strstr(table->sql[i], "RETURNING") ? plan_of(db, table->sql[i]) : NULL;
+
+        if (plan && ++claims)
+            ck_assert_msg(strstr(plan, "SCAN job USING INDEX job_pending") && !strstr(plan, "TEMP"), "%s", plan);
+        free(plan);
+    }
+    ck_assert_int_eq(claims, 1);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+    lab_done();
+}
+END_TEST
+
+UNIT_MAIN("store_migrate", a_new_file_needs_no_copy, an_old_file_is_copied_first, what_was_run_is_not_run_again,
+          a_failed_one_leaves_nothing, a_newer_one_is_refused, every_statement_has_its_index, a_claim_reads_pending_jobs_only)
