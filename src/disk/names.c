@@ -1,0 +1,98 @@
+/* disk/names: one table of patterns for each folder. Opens nothing. */
+#include "names.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+
+/* A pattern is, in this order and each optional: a UUID, a literal, a decimal number of so many digits at most. */
+struct pattern {
+    const char *literal;
+    mode_t type;
+    bool has_uuid;
+    size_t digits_max;
+};
+
+static const struct pattern state_patterns[] = {
+    { .literal = "computed.db", .type = S_IFREG },     { .literal = "computed.db-wal", .type = S_IFREG },
+    { .literal = "computed.db-shm", .type = S_IFREG }, { .literal = "computed.db.before-", .type = S_IFREG, .digits_max = 9 },
+    { .literal = NAME_LOCK, .type = S_IFREG },         { .literal = NAME_IMAGES, .type = S_IFDIR },
+    { .literal = NAME_INSTANCES, .type = S_IFDIR },    { .literal = "probe", .type = S_IFDIR },
+};
+static const struct pattern images_patterns[] = {
+    { .literal = ".qcow2", .type = S_IFREG, .has_uuid = true },
+    { .literal = ".raw", .type = S_IFREG, .has_uuid = true },
+    { .literal = "." NAME_PART_SUFFIX, .type = S_IFREG, .has_uuid = true },
+};
+static const struct pattern instances_patterns[] = {
+    { .literal = "", .type = S_IFDIR, .has_uuid = true },
+};
+static const struct pattern instance_patterns[] = {
+    { .literal = NAME_OVERLAY, .type = S_IFREG }, { .literal = NAME_OVERLAY_TMP, .type = S_IFREG },
+    { .literal = NAME_CONSOLE, .type = S_IFREG }, { .literal = NAME_CONSOLE ".", .type = S_IFREG, .digits_max = 1 },
+    { .literal = "seed.iso", .type = S_IFREG },
+};
+
+static const struct {
+    const struct pattern *patterns;
+    size_t count;
+} folders[FOLDER_COUNT] = {
+    [FOLDER_STATE] = { state_patterns, ARRAY_LEN(state_patterns) },
+    [FOLDER_IMAGES] = { images_patterns, ARRAY_LEN(images_patterns) },
+    [FOLDER_INSTANCES] = { instances_patterns, ARRAY_LEN(instances_patterns) },
+    [FOLDER_INSTANCE] = { instance_patterns, ARRAY_LEN(instance_patterns) },
+};
+
+static bool starts_with_uuid(const char *name)
+{
+    uuid_text id = "";
+
+    if (strnlen(name, UUID_LEN) < UUID_LEN)
+        return false;
+    memcpy(id, name, UUID_LEN);
+    return id_is_uuid(id);
+}
+
+static bool pattern_fits(const struct pattern *p, const char *name)
+{
+    size_t literal_len = strlen(p->literal), digits;
+
+    if (p->has_uuid && !starts_with_uuid(name))
+        return false;
+    if (p->has_uuid)
+        name += UUID_LEN;
+    if (strncmp(name, p->literal, literal_len) != 0)
+        return false;
+    name += literal_len;
+    digits = strspn(name, "0123456789");
+    return name[digits] == '\0' && (p->digits_max ? digits > 0 && digits <= p->digits_max : digits == 0);
+}
+
+static bool has_type(int dir, const char *name, mode_t type)
+{
+    struct stat st;
+
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & S_IFMT) == type;
+}
+
+bool name_is_known(enum folder in, int dir, const char *name)
+{
+    for (size_t i = 0; i < folders[in].count; i++) {
+        const struct pattern *p = &folders[in].patterns[i];
+
+        if (pattern_fits(p, name))
+            return has_type(dir, name, p->type);
+    }
+    return false;
+}
+
+void name_of_image(const char *image_id, const char *suffix, image_name out)
+{
+    assert(id_is_uuid(image_id));
+    (void)snprintf(out, IMAGE_NAME_SIZE, "%s.%s", image_id, suffix);
+}

@@ -1,0 +1,28 @@
+/* disk/names: what this program, libvirt and virtlogd call their files under state_dir. All else is unknown and never touched. */
+#ifndef DISK_NAMES_H
+#define DISK_NAMES_H
+
+#include <stdbool.h>
+
+#include "base/id.h"
+
+#define NAME_LOCK        "lock"
+#define NAME_IMAGES      "images"
+#define NAME_INSTANCES   "instances"
+#define NAME_OVERLAY     "disk.qcow2"
+#define NAME_OVERLAY_TMP "disk.qcow2.tmp"
+#define NAME_CONSOLE     "console.log"
+#define NAME_PART_SUFFIX "part"
+
+enum { CONSOLE_ROTATIONS = 10 }; /* virtlogd renames console.log to console.log.0, that to console.log.1, … */
+
+enum folder { FOLDER_STATE, FOLDER_IMAGES, FOLDER_INSTANCES, FOLDER_INSTANCE, FOLDER_COUNT };
+
+/* The entry has a name that belongs in that folder and the type that goes with it (a symlink never does). */
+bool name_is_known(enum folder in, int dir, const char *name);
+
+enum { IMAGE_NAME_SIZE = UUID_LEN + 8 };
+typedef char image_name[IMAGE_NAME_SIZE]; /* <uuid>.<suffix> */
+void name_of_image(const char *image_id, const char *suffix, image_name out);
+
+#endif
