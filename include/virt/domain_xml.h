@@ -1,0 +1,20 @@
+/* virt/domain_xml: a domain's XML from the administrator's template: parsed, filled as nodes, never pasted. Pure: no libvirt
+ * call. */
+#ifndef VIRT_DOMAIN_XML_H
+#define VIRT_DOMAIN_XML_H
+
+#include "base/err.h"
+#include "virt/virt.h"
+
+#define VIRT_METADATA_NS "https://computed.dev/xmlns/domain/1.0"
+
+/* Reads template_dir/domain.xml and fills it. Caller frees *out. ERR_TEMPLATE_INVALID with file and reason in detail.
+ * `domain_type` is the type attribute: "kvm", "qemu" or, for libvirt's test driver, "test". */
+int domain_xml_build(const char *template_dir, const char *domain_type, const struct virt_domain *d, char **out, struct err *e);
+/* The libvirt name of a VM: "computed-<id>". */
+char *domain_xml_name(const char *id);
+/* The tag's element alone, as virDomainSetMetadata wants it: <vm id=… project=… name=… job=…/> without the namespace. Caller
+ * frees. */
+int domain_xml_tag(const struct virt_domain *d, char **out, struct err *e);
+
+#endif

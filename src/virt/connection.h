@@ -1,0 +1,51 @@
+/* Private to virt: libvirt's event loop and the one connection that verbs use. */
+#ifndef VIRT_CONNECTION_H
+#define VIRT_CONNECTION_H
+
+#include <libvirt/libvirt.h>
+
+#include "event.h"
+
+static inline void cleanup_connect(virConnectPtr *c)
+{
+    if (*c)
+        (void)virConnectClose(*c);
+}
+#define AUTO_CONNECT __attribute__((cleanup(cleanup_connect))) virConnectPtr
+static inline void cleanup_domain(virDomainPtr *d)
+{
+    if (*d)
+        (void)virDomainFree(*d);
+}
+#define AUTO_DOMAIN __attribute__((cleanup(cleanup_domain))) virDomainPtr
+/* A list of libvirt's, ended by NULL. */
+static inline void cleanup_domains(virDomainPtr **list)
+{
+    for (virDomainPtr *d = *list; d && *d; d++)
+        (void)virDomainFree(*d);
+    free(*list);
+}
+#define AUTO_DOMAINS __attribute__((cleanup(cleanup_domains))) virDomainPtr *
+
+/* libvirt's loop: one per process, running while somebody has a connection. */
+int loop_get(struct err *e);
+void loop_put(void);
+
+struct connection;
+/* Starts the connector thread; it goes on until connection_close. */
+int connection_new(const struct virt_config *config, struct hub *hub, struct connection **out, struct err *e);
+/* Disconnects; a connector that hangs in libvirt is left behind. Drops the owner's reference. */
+void connection_close(struct connection *c);
+struct connection *connection_ref(struct connection *c);
+void connection_free(struct connection *c); /* drops a reference; NULL is fine */
+
+/* A reference to libvirt's connection (AUTO_CONNECT); ERR_UNAVAILABLE with the last reason in detail while there is none. */
+int connection_get(struct connection *c, virConnectPtr *out, struct err *e);
+int connection_wait(struct connection *c, int64_t timeout_ms, struct err *e);
+bool connection_is_up(struct connection *c);
+bool connection_is_down(struct connection *c);    /* an attempt failed, or it was lost; false before the first attempt ended */
+const char *connection_uri(struct connection *c); /* "" while unknown; for the connection's life */
+/* Waits for the first attempt to end, then opens a connection for reading. May hang as long as libvirt does. */
+int connection_open_reader(struct connection *c, virConnectPtr *out, struct err *e);
+
+#endif

@@ -1,0 +1,285 @@
+/* The verbs that change a domain. Each asks first whether the domain is ours (domain_find.c), and tells "already so" from
+ * "refused" by looking, never by the words of an error. */
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#include "libvirt.h"
+#include "libvirt_error.h"
+
+#include "virt/domain_xml.h"
+
+/* ---- define ---- */
+
+/* libvirt's words about a document; the machine's own troubles have other codes. */
+static bool is_about_xml(int code)
+{
+    static const int codes[] = {
+        VIR_ERR_XML_ERROR,
+        VIR_ERR_XML_DETAIL,
+        VIR_ERR_CONFIG_UNSUPPORTED,
+        VIR_ERR_XML_INVALID_SCHEMA,
+        VIR_ERR_INVALID_ARG,
+        VIR_ERR_PARSE_FAILED,
+        VIR_ERR_OS_TYPE,
+        VIR_ERR_NO_OS,
+        VIR_ERR_NO_SOURCE,
+        VIR_ERR_NO_TARGET,
+        VIR_ERR_NO_DEVICE,
+        VIR_ERR_NO_NAME,
+        VIR_ERR_INVALID_MAC,
+        VIR_ERR_CPU_INCOMPATIBLE,
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+        if (codes[i] == code)
+            return true;
+    return false;
+}
+
+static int define_failed(struct err *e)
+{
+    if (!is_about_xml(libvirt_last_code()))
+        return libvirt_failed(e, "the hypervisor did not accept the domain");
+    (void)err_set(e, ERR_TEMPLATE_INVALID, "the hypervisor refuses what the domain template describes");
+    return err_detail(e, "templates/domain.xml: %s", libvirt_last_words());
+}
+
+/* Absent is as good as ours. */
+static int check_not_foreign(struct libvirt *l, const char *id, struct err *e)
+{
+    AUTO_FOUND f = { 0 };
+
+    if (libvirt_find_ours(l, id, &f, e) == 0)
+        return 0;
+    if (e->code != ERR_DOMAIN_MISSING)
+        return -1;
+    err_clear(e);
+    return 0;
+}
+
+static int set_autostart(virDomainPtr domain, bool wanted, struct err *e)
+{
+    int is_set = 0;
+
+    if (virDomainGetAutostart(domain, &is_set) < 0)
+        return libvirt_failed(e, "whether the domain starts by itself cannot be read");
+    if ((is_set != 0) != wanted && virDomainSetAutostart(domain, wanted) < 0)
+        return libvirt_failed(e, "whether the domain starts by itself cannot be set");
+    return 0;
+}
+
+int libvirt_define(void *self, const struct virt_domain *d, struct err *e)
+{
+    struct libvirt *l = self;
+    const char *type = libvirt_is_test(l) ? "test" : virt_type_to_string(d->accel.type);
+    AUTO_FREE char *xml = NULL;
+    AUTO_CONNECT connect = NULL;
+
+    if (domain_xml_build(l->config->template_dir, type, d, &xml, e) < 0 || check_not_foreign(l, d->id, e) < 0 ||
+        connection_get(l->connection, &connect, e) < 0)
+        return -1;
+    AUTO_DOMAIN domain = virDomainDefineXMLFlags(connect, xml, 0);
+    if (!domain)
+        return define_failed(e);
+    return set_autostart(domain, d->autostart, e);
+}
+
+/* ---- rename ---- */
+
+static int set_metadata(virDomainPtr domain, const char *title, const char *tag, struct err *e)
+{
+    unsigned flags = VIR_DOMAIN_AFFECT_CONFIG | (virDomainIsActive(domain) == 1 ? VIR_DOMAIN_AFFECT_LIVE : 0);
+
+    if (virDomainIsPersistent(domain) == 0)
+        flags = VIR_DOMAIN_AFFECT_LIVE;
+    if (virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_TITLE, title, NULL, NULL, flags) < 0 ||
+        virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, tag, "computed", VIRT_METADATA_NS, flags) < 0)
+        return libvirt_failed(e, "the hypervisor did not accept the new name");
+    return 0;
+}
+
+int libvirt_rename(void *self, const char *id, const char *name, struct err *e)
+{
+    AUTO_FOUND f = { 0 };
+    AUTO_TAG tag = { 0 };
+    AUTO_FREE char *text = NULL;
+
+    if (libvirt_find_ours(self, id, &f, e) < 0 || libvirt_read_tag(f.domain, &tag, e) < 0)
+        return -1;
+    struct virt_domain d = { .id = id, .name = name, .project = tag.project, .job = tag.job };
+    if (domain_xml_tag(&d, &text, e) < 0)
+        return -1;
+    return set_metadata(f.domain, name, text, e);
+}
+
+/* ---- undefine ---- */
+
+/* From everything that may lie beside a domain to what every driver takes: older libvirts and the test driver know fewer flags.
+ */
+static const unsigned undefine_ladder[] = {
+    VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM |
+        VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_TPM,
+    VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM |
+        VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA,
+    VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA,
+    0,
+};
+
+static bool is_flag_refused(int code)
+{
+    return code == VIR_ERR_INVALID_ARG || code == VIR_ERR_NO_SUPPORT || code == VIR_ERR_ARGUMENT_UNSUPPORTED;
+}
+
+static int undefine_domain(virDomainPtr domain, struct err *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(undefine_ladder); i++) {
+        if (virDomainUndefineFlags(domain, undefine_ladder[i]) == 0)
+            return 0;
+        if (!is_flag_refused(libvirt_last_code()))
+            break;
+    }
+    return libvirt_failed(e, "the hypervisor did not undefine the domain");
+}
+
+/* For verbs whose end is that the domain is not there, or does not run. */
+static int fine_when_missing(int rc, struct err *e)
+{
+    if (rc == 0 || e->code != ERR_DOMAIN_MISSING)
+        return rc;
+    err_clear(e);
+    return 0;
+}
+
+/* A transient domain has no definition. */
+static int undefine_ours(struct libvirt *l, const char *id, struct err *e)
+{
+    AUTO_FOUND f = { 0 };
+
+    if (libvirt_find_ours(l, id, &f, e) < 0 || libvirt_check_disk(l, f.domain, e) < 0)
+        return -1;
+    return virDomainIsPersistent(f.domain) == 0 ? 0 : undefine_domain(f.domain, e);
+}
+
+int libvirt_undefine(void *self, const char *id, struct err *e)
+{
+    return fine_when_missing(undefine_ours(self, id, e), e);
+}
+
+/* ---- power ---- */
+
+static bool is_power(virDomainPtr domain, enum virt_power power)
+{
+    struct virt_state state;
+    struct err ignored = ERR_INIT;
+
+    return libvirt_domain_state(domain, &state, &ignored) == 0 && state.power == power;
+}
+
+/* The refusal's words are taken before looking: looking would replace them. */
+static int unless(virDomainPtr domain, bool (*is_so)(virDomainPtr), const char *msg, struct err *e)
+{
+    (void)libvirt_failed(e, msg);
+    if (e->code != ERR_HYPERVISOR || !is_so(domain))
+        return -1;
+    err_clear(e);
+    return 0;
+}
+
+static bool is_active(virDomainPtr domain)
+{
+    return virDomainIsActive(domain) == 1;
+}
+
+static bool is_inactive(virDomainPtr domain)
+{
+    return virDomainIsActive(domain) == 0;
+}
+
+static bool is_paused(virDomainPtr domain)
+{
+    return is_power(domain, VIRT_PAUSED);
+}
+
+static bool is_running(virDomainPtr domain)
+{
+    return is_power(domain, VIRT_RUNNING);
+}
+
+int libvirt_start(void *self, const char *id, struct err *e)
+{
+    AUTO_FOUND f = { 0 };
+
+    if (libvirt_find_ours(self, id, &f, e) < 0)
+        return -1;
+    if (virDomainCreate(f.domain) == 0)
+        return 0;
+    return unless(f.domain, is_active, "the hypervisor could not start the VM; its reason is in the daemon's log", e);
+}
+
+static int destroy_ours(struct libvirt *l, const char *id, struct err *e)
+{
+    AUTO_FOUND f = { 0 };
+
+    if (libvirt_find_ours(l, id, &f, e) < 0 || libvirt_check_disk(l, f.domain, e) < 0)
+        return -1;
+    if (is_inactive(f.domain) || virDomainDestroy(f.domain) == 0)
+        return 0;
+    return unless(f.domain, is_inactive, "the hypervisor could not power the VM off", e);
+}
+
+int libvirt_destroy(void *self, const char *id, struct err *e)
+{
+    return fine_when_missing(destroy_ours(self, id, e), e);
+}
+
+int libvirt_shutdown(void *self, const char *id, struct err *e)
+{
+    AUTO_FOUND f = { 0 };
+
+    if (libvirt_find_ours(self, id, &f, e) < 0)
+        return -1;
+    /* The power button needs no agent in the guest; drivers without one have a default. */
+    int rc = virDomainShutdownFlags(f.domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN);
+    if (rc < 0 && is_flag_refused(libvirt_last_code()))
+        rc = virDomainShutdown(f.domain);
+    return rc == 0 ? 0 : unless(f.domain, is_inactive, "the hypervisor could not ask the VM to shut down", e);
+}
+
+int libvirt_reboot(void *self, const char *id, struct err *e)
+{
+    AUTO_FOUND f = { 0 };
+
+    if (libvirt_find_ours(self, id, &f, e) < 0)
+        return -1;
+    int rc = virDomainReboot(f.domain, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN);
+    if (rc < 0 && is_flag_refused(libvirt_last_code()))
+        rc = virDomainReboot(f.domain, 0);
+    return rc == 0 ? 0 : libvirt_failed(e, "the hypervisor could not ask the VM to restart");
+}
+
+int libvirt_reset(void *self, const char *id, struct err *e)
+{
+    AUTO_FOUND f = { 0 };
+
+    if (libvirt_find_ours(self, id, &f, e) < 0)
+        return -1;
+    return virDomainReset(f.domain, 0) == 0 ? 0 : libvirt_failed(e, "the hypervisor could not reset the VM");
+}
+
+int libvirt_pause(void *self, const char *id, struct err *e)
+{
+    AUTO_FOUND f = { 0 };
+
+    if (libvirt_find_ours(self, id, &f, e) < 0)
+        return -1;
+    return virDomainSuspend(f.domain) == 0 ? 0 : unless(f.domain, is_paused, "the hypervisor could not pause the VM", e);
+}
+
+int libvirt_resume(void *self, const char *id, struct err *e)
+{
+    AUTO_FOUND f = { 0 };
+
+    if (libvirt_find_ours(self, id, &f, e) < 0)
+        return -1;
+    return virDomainResume(f.domain) == 0 ? 0 : unless(f.domain, is_running, "the hypervisor could not resume the VM", e);
+}

@@ -1,0 +1,426 @@
+/* What every driver of virt promises, asked of each: the fake and libvirt's own test driver, or, as `virt_domains qemu`, real
+ * QEMU behind the libvirt at qemu:///system. */
+#include <pthread.h>
+
+#include "virt_lab.h"
+
+enum { TEST_TIMEOUT_S = 60 };
+
+/* ---- the promises ---- */
+
+START_TEST(defines_again_with_the_same_result)
+{
+    ck_assert_int_eq(power(), VIRT_ABSENT);
+    define();
+    ck_assert_int_eq(power(), VIRT_STOPPED);
+    define();
+    ck_assert_int_eq(power(), VIRT_STOPPED);
+    w.d.autostart = true;
+    define();
+    w.d.autostart = false;
+    define();
+    unit_ok(virt_undefine(w.v, w.id, &e));
+    ck_assert_int_eq(power(), VIRT_ABSENT);
+    unit_ok(virt_undefine(w.v, w.id, &e));
+}
+END_TEST
+
+START_TEST(lives_and_says_so)
+{
+    define_and_start();
+    unit_ok(virt_start(w.v, w.id, &e));
+    ck_assert_int_eq(power(), VIRT_RUNNING);
+    ck_assert_int_eq(surveyed_power(), VIRT_RUNNING);
+    unit_ok(virt_pause(w.v, w.id, &e));
+    unit_ok(virt_pause(w.v, w.id, &e));
+    ck_assert_int_eq(power(), VIRT_PAUSED);
+    ck_assert_int_eq(surveyed_power(), VIRT_PAUSED);
+    unit_ok(virt_resume(w.v, w.id, &e));
+    unit_ok(virt_resume(w.v, w.id, &e));
+    ck_assert_int_eq(power(), VIRT_RUNNING);
+    unit_ok(virt_destroy(w.v, w.id, &e));
+    unit_ok(virt_destroy(w.v, w.id, &e));
+    ck_assert_int_eq(power(), VIRT_STOPPED);
+    unit_ok(virt_shutdown(w.v, w.id, &e));
+    ck_assert_int_eq(surveyed_power(), VIRT_STOPPED);
+}
+END_TEST
+
+START_TEST(says_why_it_is_paused)
+{
+    struct virt_state state;
+
+    define_and_start();
+    unit_ok(virt_pause(w.v, w.id, &e));
+    unit_ok(virt_state(w.v, w.id, &state, &e));
+    ck_assert_str_eq(state.reason, "user");
+}
+END_TEST
+
+START_TEST(misses_what_is_not_there)
+{
+    unit_fails(virt_start(w.v, w.id, &e), ERR_DOMAIN_MISSING);
+    unit_fails(virt_shutdown(w.v, w.id, &e), ERR_DOMAIN_MISSING);
+    unit_fails(virt_pause(w.v, w.id, &e), ERR_DOMAIN_MISSING);
+    unit_fails(virt_resume(w.v, w.id, &e), ERR_DOMAIN_MISSING);
+    unit_fails(virt_reboot(w.v, w.id, &e), ERR_DOMAIN_MISSING);
+    unit_fails(virt_reset(w.v, w.id, &e), ERR_DOMAIN_MISSING);
+    unit_fails(virt_rename(w.v, w.id, "x", &e), ERR_DOMAIN_MISSING);
+    unit_ok(virt_destroy(w.v, w.id, &e));
+    unit_ok(virt_undefine(w.v, w.id, &e));
+    define();
+    remove_behind_our_back();
+    ck_assert_int_eq(power(), VIRT_ABSENT);
+    unit_fails(virt_start(w.v, w.id, &e), ERR_DOMAIN_MISSING);
+}
+END_TEST
+
+START_TEST(does_not_touch_what_is_foreign)
+{
+    define();
+    drop_tag_behind_our_back();
+    unit_fails(virt_define(w.v, &w.d, &e), ERR_FOREIGN_DOMAIN);
+    unit_fails(virt_start(w.v, w.id, &e), ERR_FOREIGN_DOMAIN);
+    unit_fails(virt_destroy(w.v, w.id, &e), ERR_FOREIGN_DOMAIN);
+    unit_fails(virt_undefine(w.v, w.id, &e), ERR_FOREIGN_DOMAIN);
+    unit_fails(virt_rename(w.v, w.id, "x", &e), ERR_FOREIGN_DOMAIN);
+    ck_assert_int_eq(power(), VIRT_STOPPED);
+    remove_behind_our_back();
+}
+END_TEST
+
+START_TEST(destroys_nothing_whose_disk_is_elsewhere)
+{
+    define_and_start();
+    reopen_virt(TEMPLATES, "/somewhere/else");
+    unit_fails(virt_destroy(w.v, w.id, &e), ERR_FOREIGN_DOMAIN);
+    unit_fails(virt_undefine(w.v, w.id, &e), ERR_FOREIGN_DOMAIN);
+    reopen_virt(TEMPLATES, w.dir);
+    ck_assert_int_eq(power(), VIRT_RUNNING);
+}
+END_TEST
+
+START_TEST(lists_what_carries_our_tag)
+{
+    AUTO_FREE uuid_text *ids = NULL;
+    size_t count, seen = 0;
+
+    define();
+    unit_ok(virt_list_tagged(w.v, &ids, &count, &e));
+    for (size_t i = 0; i < count; i++)
+        seen += strcmp(ids[i], w.id) == 0;
+    ck_assert_uint_eq(seen, 1);
+}
+END_TEST
+
+START_TEST(renames_and_stays_ours)
+{
+    char longest[255 * 4 + 1] = "";
+
+    for (size_t i = 0; i < 255; i++)
+        memcpy(longest + 4 * i, "\xF0\x9F\x90\xA7", 4);
+    longest[255 * 4] = '\0';
+    define();
+    unit_ok(virt_rename(w.v, w.id, longest, &e));
+    unit_ok(virt_start(w.v, w.id, &e));
+    unit_ok(virt_rename(w.v, w.id, "a & <b/> \"c\" '名'", &e));
+    if (!is("fake")) {
+        virConnectPtr connect;
+        virDomainPtr domain = raw_domain(&connect);
+        AUTO_FREE char *title = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_TITLE, NULL, 0);
+        AUTO_FREE char *tag = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIRT_METADATA_NS, 0);
+        ck_assert_str_eq(title, "a & <b/> \"c\" '名'");
+        ck_assert_ptr_nonnull(strstr(tag, "project=\"default\""));
+        ck_assert_ptr_nonnull(strstr(tag, "job=\"job-1\""));
+        raw_close(connect, domain);
+    }
+    unit_ok(virt_destroy(w.v, w.id, &e));
+}
+END_TEST
+
+START_TEST(reports_a_template_that_is_refused)
+{
+    AUTO_FREE char *broken = str_printf("%s/broken", w.dir);
+    AUTO_FREE char *refused = str_printf("%s/refused", w.dir);
+
+    run("mkdir '%s'", broken);
+    run("echo '<domain><oops></domain>' > '%s'/domain.xml", broken);
+    reopen_virt(broken, w.dir);
+    unit_fails(virt_define(w.v, &w.d, &e), ERR_TEMPLATE_INVALID);
+    ck_assert_ptr_nonnull(strstr(e.detail, "domain.xml"));
+    ck_assert_int_eq(power(), VIRT_ABSENT);
+    if (is("fake"))
+        return;
+    run("mkdir '%s'", refused);
+    run("echo \"<domain><os><type>hvm</type></os><devices><disk device='disk'><target dev='vda' "
+        "bus='nonsense'/></disk></devices></domain>\""
+        " > '%s'/domain.xml",
+        refused);
+    reopen_virt(refused, w.dir);
+    unit_fails(virt_define(w.v, &w.d, &e), ERR_TEMPLATE_INVALID);
+    ck_assert_ptr_nonnull(strstr(e.detail, "nonsense"));
+    ck_assert_int_eq(power(), VIRT_ABSENT);
+}
+END_TEST
+
+START_TEST(says_no_when_the_disk_is_missing)
+{
+    define();
+    ck_assert_int_eq(unlink(w.disk), 0);
+    unit_fails(virt_start(w.v, w.id, &e), ERR_HYPERVISOR);
+    ck_assert_ptr_null(strstr(e.msg, w.dir));
+    ck_assert_int_ne(e.detail[0], '\0');
+    ck_assert_int_eq(power(), VIRT_STOPPED);
+}
+END_TEST
+
+START_TEST(suspends_and_comes_back)
+{
+    define_and_start();
+    save_behind_our_back();
+    ck_assert_int_eq(power(), VIRT_SUSPENDED);
+    ck_assert_int_eq(surveyed_power(), VIRT_SUSPENDED);
+    AUTO(virt_survey) each = survey_each(NULL, (const uuid_text *)&w.id, 1);
+    ck_assert_int_eq(virt_survey_find(each, w.id)->state.power, VIRT_SUSPENDED);
+    unit_ok(virt_start(w.v, w.id, &e));
+    ck_assert_int_eq(power(), VIRT_RUNNING);
+    save_behind_our_back();
+    unit_ok(virt_undefine(w.v, w.id, &e));
+    ck_assert_int_eq(power(), VIRT_ABSENT);
+}
+END_TEST
+
+START_TEST(shuts_down)
+{
+    struct virt_state state;
+
+    define_and_start();
+    unit_ok(virt_shutdown(w.v, w.id, &e));
+    unit_ok(virt_wait_power(w.v, w.id, VIRT_STOPPED, subject->obeys_power_button ? ANSWER_MS : 50, &state, &e));
+    ck_assert_int_eq(state.power, subject->obeys_power_button ? VIRT_STOPPED : VIRT_RUNNING);
+}
+END_TEST
+
+static void *destroy_main(void *arg)
+{
+    struct err mine = ERR_INIT;
+
+    (void)arg;
+    ck_assert_int_eq(virt_destroy(w.v, w.id, &mine), 0);
+    return NULL;
+}
+
+START_TEST(wakes_who_waits_and_tells_the_listener)
+{
+    struct virt_state state;
+    pthread_t other;
+
+    define_and_start();
+    await(&w.events, 1);
+    ck_assert_int_eq(pthread_create(&other, NULL, destroy_main, NULL), 0);
+    unit_ok(virt_wait_power(w.v, w.id, VIRT_STOPPED, 20000, &state, &e));
+    ck_assert_int_eq(state.power, VIRT_STOPPED);
+    ck_assert_int_eq(pthread_join(other, NULL), 0);
+    await(&w.events, 2);
+}
+END_TEST
+
+START_TEST(sees_a_restart)
+{
+    AUTO(virt_watch) watch = NULL;
+    bool is_seen;
+
+    define_and_start();
+    unit_ok(virt_watch_begin(w.v, w.id, &watch, &e));
+    unit_ok(virt_watch_reboot(watch, 20, &is_seen, &e));
+    ck_assert(!is_seen);
+    unit_ok(virt_reset(w.v, w.id, &e));
+    if (!subject->tells_resets)
+        return;
+    unit_ok(virt_watch_reboot(watch, ANSWER_MS, &is_seen, &e));
+    ck_assert(is_seen);
+}
+END_TEST
+
+START_TEST(surveys_each_with_and_without_handles)
+{
+    uuid_text ids[2];
+
+    define_and_start();
+    memcpy(ids[0], w.id, sizeof(ids[0]));
+    id_uuid(ids[1]);
+    AUTO(virt_survey) base = survey_all();
+    AUTO(virt_survey) with = survey_each(base, (const uuid_text *)ids, 2);
+    AUTO(virt_survey) without = survey_each(NULL, (const uuid_text *)ids, 2);
+    struct virt_survey *both[] = { with, without };
+    ck_assert(!virt_survey_find(base, ids[1]));
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_ptr_nonnull(both[i]);
+        const struct virt_observation *o = virt_survey_find(both[i], ids[0]);
+        ck_assert_int_eq(o->state.power, VIRT_RUNNING);
+        ck_assert(o->has_usage);
+        ck_assert_uint_gt(o->memory_used_mib, 0);
+        ck_assert_int_eq(virt_survey_find(both[i], ids[1])->state.power, VIRT_ABSENT);
+    }
+    unit_ok(virt_destroy(w.v, w.id, &e));
+    AUTO(virt_survey) stopped = survey_each(base, (const uuid_text *)ids, 1);
+    ck_assert_int_eq(virt_survey_find(stopped, ids[0])->state.power, VIRT_STOPPED);
+    ck_assert(!virt_survey_find(stopped, ids[0])->has_usage);
+    unit_ok(virt_undefine(w.v, w.id, &e));
+    AUTO(virt_survey) gone = survey_each(base, (const uuid_text *)ids, 1);
+    ck_assert_int_eq(virt_survey_find(gone, ids[0])->state.power, VIRT_ABSENT);
+}
+END_TEST
+
+START_TEST(knows_its_host)
+{
+    AUTO_FREE char *first = NULL, *second = NULL;
+
+    unit_ok(virt_host_fingerprint(w.v, &first, &e));
+    unit_ok(virt_host_fingerprint(w.v, &second, &e));
+    ck_assert_str_eq(first, second);
+    ck_assert_ptr_nonnull(strstr(first, "kernel "));
+    ck_assert_ptr_null(strchr(first, '\n'));
+    ck_assert_str_eq(virt_uri(w.v), w.uri);
+    ck_assert(virt_is_connected(w.v));
+}
+END_TEST
+
+START_TEST(proves_that_a_guest_runs)
+{
+    struct virt_accel accel = { VIRT_TYPE_QEMU, "" };
+    AUTO_FREE uuid_text *ids = NULL;
+    AUTO_FREE char *left = str_printf("test -z \"$(ls '%s'/probe 2>/dev/null)\"", w.dir);
+    size_t count;
+
+    unit_ok(virt_probe(w.v, &accel, 20000, &e));
+    ck_assert_int_eq(system(left), 0);
+    if (!is("qemu"))
+        return;
+    unit_fails(virt_probe(w.v, &accel, 1, &e), ERR_TIMEOUT);
+    (void)str_copy(accel.cpu, sizeof(accel.cpu), "no-such-model");
+    unit_fails(virt_probe(w.v, &accel, 20000, &e), ERR_HYPERVISOR);
+    ck_assert_int_eq(system(left), 0);
+    unit_ok(virt_list_tagged(w.v, &ids, &count, &e));
+    ck_assert_uint_eq(count, 0);
+}
+END_TEST
+
+/* ---- the fake's own tricks ---- */
+
+START_TEST(goes_down_and_comes_up)
+{
+    define();
+    run("touch '%s'/down", w.fake_dir);
+    unit_fails(virt_start(w.v, w.id, &e), ERR_UNAVAILABLE);
+    ck_assert_ptr_null(survey_all());
+    ck_assert(!virt_is_connected(w.v));
+    await(&w.disconnects, 1);
+    run("rm '%s'/down", w.fake_dir);
+    await(&w.connects, 1);
+    unit_ok(virt_wait_connected(w.v, ANSWER_MS, &e));
+    ck_assert_int_eq(surveyed_power(), VIRT_STOPPED);
+}
+END_TEST
+
+START_TEST(hangs_and_recovers)
+{
+    struct answer a = { 0 };
+
+    define();
+    run("touch '%s'/hang", w.fake_dir);
+    virt_survey_all(w.v, 50, on_survey, &a);
+    ck_assert_ptr_null(answer_of(&a));
+    ck_assert_uint_eq(virt_stuck_readers(w.v), 1);
+    run("rm '%s'/hang", w.fake_dir);
+    ck_assert_int_eq(surveyed_power(), VIRT_STOPPED);
+}
+END_TEST
+
+START_TEST(survives_the_daemon)
+{
+    define_and_start();
+    reopen_virt(TEMPLATES, w.dir);
+    ck_assert_int_eq(power(), VIRT_RUNNING);
+}
+END_TEST
+
+static TCase *case_of(const struct subject *s, void (*set_up_subject)(void))
+{
+    const TTest *const promises[] = {
+        defines_again_with_the_same_result,
+        lives_and_says_so,
+        says_why_it_is_paused,
+        misses_what_is_not_there,
+        does_not_touch_what_is_foreign,
+        destroys_nothing_whose_disk_is_elsewhere,
+        lists_what_carries_our_tag,
+        renames_and_stays_ours,
+        reports_a_template_that_is_refused,
+        suspends_and_comes_back,
+        shuts_down,
+        wakes_who_waits_and_tells_the_listener,
+        sees_a_restart,
+        surveys_each_with_and_without_handles,
+        knows_its_host,
+        proves_that_a_guest_runs,
+        survives_the_daemon,
+    };
+    TCase *tcase = tcase_create(s->name);
+
+    tcase_set_timeout(tcase, TEST_TIMEOUT_S);
+    tcase_add_checked_fixture(tcase, set_up_subject, tear_down);
+    for (size_t i = 0; i < ARRAY_LEN(promises); i++)
+        tcase_add_test(tcase, promises[i]);
+    if (s->wants_disk)
+        tcase_add_test(tcase, says_no_when_the_disk_is_missing);
+    return tcase;
+}
+
+static void set_up_fake(void)
+{
+    set_up(&subjects[FAKE]);
+}
+
+static void set_up_test(void)
+{
+    set_up(&subjects[TEST]);
+}
+
+static void set_up_qemu(void)
+{
+    set_up(&subjects[QEMU]);
+}
+
+static Suite *here(void)
+{
+    Suite *suite = suite_create("virt_domains");
+    TCase *fake = case_of(&subjects[FAKE], set_up_fake);
+
+    tcase_add_test(fake, goes_down_and_comes_up);
+    tcase_add_test(fake, hangs_and_recovers);
+    suite_add_tcase(suite, fake);
+    suite_add_tcase(suite, case_of(&subjects[TEST], set_up_test));
+    return suite;
+}
+
+static Suite *on_qemu(void)
+{
+    Suite *suite = suite_create("virt_domains qemu");
+
+    suite_add_tcase(suite, case_of(&subjects[QEMU], set_up_qemu));
+    return suite;
+}
+
+int main(int argc, char **argv)
+{
+    bool is_qemu = argc == 2 && strcmp(argv[1], "qemu") == 0;
+
+    if (argc > 1 && !is_qemu)
+        return EXIT_FAILURE;
+    SRunner *runner = srunner_create(is_qemu ? on_qemu() : here());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,114 @@
+/* fuzz/domain_xml: any bytes as the texts of a VM, one a line: name, project, job, disk, console, CPU. What is built parses back
+ * to the same name, one disk with the same path, and no element that the template and the filling do not know. */
+#include "virt/domain_xml.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "base/xml.h"
+
+#define ID "3f0c4a52-8a3e-4f0e-9d0b-6f3f1c2a7b10"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+enum { TEXTS = 6 };
+
+static const char *const known_elements[] = {
+    "domain", "name",    "uuid",   "title",      "metadata",    "vm",        "memory",   "vcpu",       "cpu",
+    "model",  "os",      "type",   "boot",       "acpi",        "features",  "apic",     "clock",      "devices",
+    "disk",   "driver",  "target", "source",     "serial",      "log",       "console",  "controller", "channel",
+    "rng",    "backend", "stats",  "memballoon", "on_poweroff", "on_reboot", "on_crash",
+};
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+    xml_init();
+    return 0;
+}
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static void require_known(xmlNodePtr node)
+{
+    bool is_known = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(known_elements); i++)
+        is_known |= str_equal((const char *)node->name, known_elements[i]);
+    require(is_known);
+    for (xmlNodePtr child = node->children; child; child = child->next)
+        if (child->type == XML_ELEMENT_NODE)
+            require_known(child);
+}
+
+static void require_attr(xmlNodePtr node, const char *name, const char *value)
+{
+    AUTO_FREE char *text = xml_attr(node, name);
+
+    require(str_equal(text, value));
+}
+
+static void check(const char *text, const struct virt_domain *d)
+{
+    struct err e = ERR_INIT;
+    AUTO_XML doc = NULL;
+
+    require(xml_parse(text, strlen(text), &doc, &e) == 0);
+    xmlNodePtr root = xmlDocGetRootElement(doc);
+    AUTO_FREE char *title = xml_content(xml_child(root, "title"));
+    xmlNodePtr disk = xml_find(root, "devices/disk");
+    require_known(root);
+    require(str_equal(title, d->name) && !xml_next(xml_child(root, "title"), "title"));
+    require(disk && !xml_next(disk, "disk"));
+    require_attr(xml_child(disk, "source"), "file", d->disk_path);
+    require_attr(xml_find(root, "devices/serial/log"), "file", d->console_path);
+    require_attr(xml_find(root, "metadata/vm"), "name", d->name);
+    require_attr(xml_find(root, "metadata/vm"), "project", d->project);
+}
+
+/* Cuts the text at its lines: what is missing is "". */
+static void split(char *text, char *lines[TEXTS])
+{
+    for (size_t i = 0; i < TEXTS; i++) {
+        lines[i] = text;
+        text += strcspn(text, "\n");
+        if (*text != '\0')
+            *text++ = '\0';
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    AUTO_FREE char *text = size < 8192 ? strndup((const char *)data, size) : NULL;
+    AUTO_FREE char *xml = NULL;
+    AUTO_FREE char *tag = NULL;
+    struct err e = ERR_INIT;
+    char *lines[TEXTS];
+
+    if (!text)
+        return 0;
+    split(text, lines);
+    struct virt_domain d = { .id = ID,
+                             .name = lines[0],
+                             .project = lines[1],
+                             .job = lines[2],
+                             .vcpus = 1,
+                             .memory_mib = 64,
+                             .disk_path = lines[3],
+                             .console_path = lines[4] };
+    (void)str_copy(d.accel.cpu, sizeof(d.accel.cpu), lines[5]);
+    if (domain_xml_build(COMPUTED_SOURCE_DIR "/templates", "qemu", &d, &xml, &e) == 0)
+        check(xml, &d);
+    else
+        require(e.code == ERR_INVALID_FIELD && e.field[0] != '\0');
+    if (domain_xml_tag(&d, &tag, &e) < 0)
+        require(e.code == ERR_NO_MEMORY);
+    return 0;
+}
