@@ -1,0 +1,166 @@
+/* Listening sockets: parsing an address, binding, unix socket files. What is accepted on them is not known here. */
+#define _GNU_SOURCE /* dup3 */
+#include "listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/str.h"
+
+static const char unix_prefix[] = "unix:";
+static const mode_t unix_mode = 0660;
+
+static int config_errno(struct err *e, const char *address, const char *what)
+{
+    int errnum = errno;
+
+    (void)err_set(e, ERR_CONFIG, "cannot listen on %s: %s", address, what);
+    return err_detail(e, "%s: %s", what, strerror(errnum));
+}
+
+/* Somebody answers, or may soon: only a refused connection proves that the file was left behind. */
+static bool is_left_behind(const struct sockaddr_un *sun)
+{
+    AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct stat st;
+
+    if (fd < 0 || lstat(sun->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+        return false;
+    return connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) < 0 && errno == ECONNREFUSED;
+}
+
+/* The file is born with the mode of the socket's inode, less the umask: never wider than unix_mode, not even for a moment. */
+static int bind_unix(struct listener *l, const char *address, const struct sockaddr_un *sun, struct err *e)
+{
+    if (is_left_behind(sun))
+        (void)unlink(sun->sun_path);
+    if (fchmod(l->fd, unix_mode) < 0 || bind(l->fd, (const struct sockaddr *)sun, sizeof(*sun)) < 0)
+        return config_errno(e, address, errno == EADDRINUSE ? "the address is in use" : "cannot bind");
+    l->unix_path = str_dup(sun->sun_path);
+    if (!l->unix_path || chmod(sun->sun_path, unix_mode) < 0 || lstat(sun->sun_path, &l->unix_file) < 0)
+        return config_errno(e, address, "cannot set the mode of the socket file");
+    return 0;
+}
+
+static int open_unix(struct listener *l, const char *address, struct err *e)
+{
+    struct sockaddr_un sun = { .sun_family = AF_UNIX };
+    const char *path = address + strlen(unix_prefix);
+
+    if (path[0] != '/' || !str_copy(sun.sun_path, sizeof(sun.sun_path), path))
+        return err_set(e, ERR_CONFIG, "'%s' is not an absolute path of less than %zu bytes", address, sizeof(sun.sun_path));
+    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (l->fd < 0)
+        return config_errno(e, address, "cannot make a socket");
+    if (bind_unix(l, address, &sun, e) < 0)
+        return -1;
+    l->url = str_dup(address);
+    return 0;
+}
+
+/* "127.0.0.1:8081" or "[::1]:8081", numbers only: a name could change its address behind the check for loopback. */
+static int parse_tcp(const char *address, struct addrinfo **out, struct err *e)
+{
+    static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE };
+    bool is_bracketed = address[0] == '[';
+    const char *colon = strrchr(address, ':');
+    uint64_t port;
+
+    if (colon && colon > address && str_to_u64(colon + 1, UINT16_MAX, &port) == 0 && is_bracketed == (colon[-1] == ']')) {
+        AUTO_FREE char *host = strndup(address + is_bracketed, (size_t)(colon - address) - 2 * (size_t)is_bracketed);
+        if (host && is_bracketed == (strchr(host, ':') != NULL) && getaddrinfo(host, colon + 1, &hints, out) == 0)
+            return 0;
+    }
+    return err_set(e, ERR_CONFIG, "'%s' is not an address like 127.0.0.1:8081, [::1]:8081 or unix:/path", address);
+}
+
+static int bind_tcp(struct listener *l, const char *address, const struct addrinfo *ai, struct err *e)
+{
+    static const int on = 1;
+
+    l->fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (l->fd < 0)
+        return config_errno(e, address, "cannot make a socket");
+    (void)setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (ai->ai_family == AF_INET6)
+        (void)setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (bind(l->fd, ai->ai_addr, ai->ai_addrlen) < 0)
+        return config_errno(e, address, errno == EADDRINUSE ? "the address is in use" : "cannot bind");
+    return 0;
+}
+
+static char *tcp_url(int fd)
+{
+    struct sockaddr_storage ss = { 0 };
+    socklen_t len = sizeof(ss);
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+    bool is_v6;
+
+    if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0 ||
+        getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return NULL;
+    is_v6 = ss.ss_family == AF_INET6;
+    return str_printf("http://%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
+}
+
+static int open_tcp(struct listener *l, const char *address, struct err *e)
+{
+    struct addrinfo *ai = NULL;
+
+    if (parse_tcp(address, &ai, e) < 0)
+        return -1;
+    int rc = bind_tcp(l, address, ai, e);
+    freeaddrinfo(ai);
+    if (rc == 0)
+        l->url = tcp_url(l->fd);
+    return rc;
+}
+
+int listener_open(struct listener *l, const char *address, struct err *e)
+{
+    *l = (struct listener){ .fd = -1 };
+    if ((str_starts_with(address, unix_prefix) ? open_unix(l, address, e) : open_tcp(l, address, e)) < 0)
+        return -1;
+    if (!l->url)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    if (listen(l->fd, SOMAXCONN) < 0)
+        return config_errno(e, address, errno == EADDRINUSE ? "the address is in use" : "cannot listen");
+    return 0;
+}
+
+/* Another socket takes the number: the kernel closes the old one, which also leaves the epoll sets of libmicrohttpd's threads.
+ * MHD_quiesce_daemon() takes it out of them from outside and aborts the process when a thread does the same at that moment. */
+void listener_stop(struct listener *l)
+{
+    AUTO_CLOSE int deaf = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (deaf >= 0 && l->fd >= 0)
+        (void)dup3(deaf, l->fd, O_CLOEXEC);
+}
+
+static void remove_unix_file(const struct listener *l)
+{
+    struct stat st;
+
+    if (l->unix_path && lstat(l->unix_path, &st) == 0 && st.st_dev == l->unix_file.st_dev && st.st_ino == l->unix_file.st_ino)
+        (void)unlink(l->unix_path);
+}
+
+void listener_close(struct listener *l)
+{
+    if (l->daemon)
+        MHD_stop_daemon(l->daemon);
+    else if (l->fd >= 0)
+        (void)close(l->fd);
+    remove_unix_file(l);
+    free(l->unix_path);
+    free(l->url);
+    *l = (struct listener){ .fd = -1 };
+}

@@ -1,0 +1,208 @@
+/* The server: listening addresses, libmicrohttpd's daemons and their threads, start and stop. Requests are dispatch.c's. */
+#include "server.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+
+enum {
+    CONNECTION_MEMORY = 32 * 1024, /* read buffer and header together: a header of about 28 KiB is answered 431 */
+    CONNECTIONS_SPARE = 64,        /* libmicrohttpd must accept one too many for us to close it; it would leave it waiting */
+    GRACE_MS = 10000,              /* for requests under way, at the end */
+    WAKE_MS = 5000,                /* for requests that had to be woken then */
+    WAKE_STEP_MS = 20
+};
+
+static void apply_defaults(struct http_config *c)
+{
+    c->threads = c->threads ? c->threads : 2;
+    c->body_max_bytes = c->body_max_bytes ? c->body_max_bytes : 1024 * 1024;
+    c->connections_max = c->connections_max ? c->connections_max : 1024;
+    c->connections_per_address_max = c->connections_per_address_max ? c->connections_per_address_max : 256;
+    c->header_deadline_ms = c->header_deadline_ms ? c->header_deadline_ms : 10000;
+    c->idle_timeout_ms = c->idle_timeout_ms ? c->idle_timeout_ms : 60000;
+}
+
+static size_t count_strings(const char *const *list)
+{
+    size_t count = 0;
+
+    while (list && list[count])
+        count++;
+    return count;
+}
+
+static int copy_hosts(struct http *h, const char *const *hosts, struct err *e)
+{
+    size_t count = count_strings(hosts);
+    char **copy = calloc(count + 1, sizeof(*copy));
+
+    h->config.hosts = (const char *const *)copy;
+    for (size_t i = 0; copy && i < count; i++)
+        if (!(copy[i] = str_dup(hosts[i])))
+            return err_set(e, ERR_NO_MEMORY, "out of memory");
+    return copy ? 0 : err_set(e, ERR_NO_MEMORY, "out of memory");
+}
+
+static void free_hosts(const char *const *hosts)
+{
+    for (size_t i = 0; hosts && hosts[i]; i++)
+        free((char *)hosts[i]);
+    free((void *)hosts);
+}
+
+static int open_listeners(struct http *h, const char *const *addresses, struct err *e)
+{
+    size_t count = count_strings(addresses);
+
+    if (count == 0)
+        return err_set(e, ERR_CONFIG, "no address to listen on");
+    h->listeners = calloc(count, sizeof(*h->listeners));
+    if (!h->listeners)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    while (h->listener_count < count) {
+        size_t i = h->listener_count++;
+        if (listener_open(&h->listeners[i], addresses[i], e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int http_new(const struct http_config *config, const struct door *const *doors, struct timer *timer, struct http **out,
+             struct err *e)
+{
+    AUTO(http) h = calloc(1, sizeof(*h));
+
+    if (!h)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    h->config = *config;
+    h->config.listen = NULL;
+    h->config.hosts = NULL;
+    h->doors = doors;
+    apply_defaults(&h->config);
+    lock_init(&h->lock, RANK_HTTP);
+    cond_init(&h->changed);
+    client_set_init(&h->conns, timer, h->config.connections_max, h->config.header_deadline_ms);
+    if (copy_hosts(h, config->hosts, e) < 0 || route_table_init(&h->routes, doors, e) < 0 ||
+        open_listeners(h, config->listen, e) < 0)
+        return -1;
+    *out = TAKE(h);
+    return 0;
+}
+
+static void on_connection(void *http, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code)
+{
+    struct http *h = http;
+
+    switch (code) {
+    case MHD_CONNECTION_NOTIFY_STARTED:
+        *context = client_open(&h->conns, connection);
+        break;
+    case MHD_CONNECTION_NOTIFY_CLOSED:
+        client_close(*context);
+        *context = NULL;
+        break;
+    }
+}
+
+static int start_daemon(struct http *h, struct listener *l, struct err *e)
+{
+    const struct http_config *c = &h->config;
+    unsigned idle_s = (unsigned)((c->idle_timeout_ms + 999) / 1000);
+
+    /* A thread's share of the limit is the whole: which thread accepts is chance, and the cap is client_open()'s. */
+    l->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, dispatch_access, h, MHD_OPTION_LISTEN_SOCKET,
+        l->fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)c->threads, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)((c->connections_max + CONNECTIONS_SPARE) * c->threads),
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)c->connections_per_address_max, MHD_OPTION_CONNECTION_TIMEOUT, idle_s,
+        MHD_OPTION_URI_LOG_CALLBACK, dispatch_line, h, MHD_OPTION_NOTIFY_COMPLETED, dispatch_completed, h,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+    if (l->daemon)
+        return 0;
+    l->fd = -1; /* libmicrohttpd closes it when it fails */
+    return err_set(e, ERR_INTERNAL, "cannot start the HTTP server on %s", l->url);
+}
+
+/* Threads inherit the mask: signals belong to the main thread. */
+int http_start(struct http *h, struct err *e)
+{
+    sigset_t all, before;
+    int rc = 0;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (size_t i = 0; rc == 0 && i < h->listener_count; i++)
+        rc = start_daemon(h, &h->listeners[i], e);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+const char *http_url(const struct http *h, size_t i)
+{
+    return i < h->listener_count ? h->listeners[i].url : NULL;
+}
+
+void http_quiesce(struct http *h)
+{
+    if (atomic_exchange(&h->is_quiescing, true))
+        return;
+    for (size_t i = 0; i < h->listener_count; i++)
+        listener_stop(&h->listeners[i]);
+}
+
+static void wait_for_active(struct http *h, int64_t timeout_ms)
+{
+    int64_t until_ms = clock_boot_ms() + timeout_ms, left_ms;
+    HOLD(&h->lock);
+
+    while (atomic_load(&h->active) > 0 && (left_ms = until_ms - clock_boot_ms()) > 0)
+        (void)cond_wait_ms(&h->changed, &h->lock, left_ms);
+}
+
+static bool is_anything_waiting(struct http *h)
+{
+    bool is_running = atomic_load(&h->running) > 0; /* before the list: a handler that leaves may have put itself there */
+    HOLD(&h->lock);
+
+    if (h->waiting || is_running)
+        (void)cond_wait_ms(&h->changed, &h->lock, WAKE_STEP_MS);
+    return h->waiting || is_running;
+}
+
+/* libmicrohttpd aborts the process when it is stopped with a connection suspended. Once is_stopping is set no handler is called
+ * any more; those being called do not wait, so they leave soon, suspended or not. */
+static void end_waiting(struct http *h)
+{
+    int64_t until_ms = clock_boot_ms() + WAKE_MS;
+    bool has_woken = false;
+
+    atomic_store(&h->is_stopping, true);
+    do
+        has_woken |= suspend_wake_all(h);
+    while (is_anything_waiting(h) && clock_boot_ms() < until_ms);
+    if (has_woken)
+        wait_for_active(h, until_ms - clock_boot_ms()); /* their answers are on the way */
+}
+
+void http_free(struct http *h)
+{
+    if (!h)
+        return;
+    http_quiesce(h);
+    wait_for_active(h, GRACE_MS);
+    end_waiting(h);
+    for (size_t i = 0; i < h->listener_count; i++)
+        listener_close(&h->listeners[i]);
+    free(h->listeners);
+    client_set_done(&h->conns);
+    route_table_done(&h->routes);
+    free_hosts(h->config.hosts);
+    cond_done(&h->changed);
+    lock_done(&h->lock);
+    free(h);
+}
