@@ -1,0 +1,38 @@
+/* core/image: base images: registered, filled by one upload, then read-only for ever. */
+#ifndef CORE_IMAGE_H
+#define CORE_IMAGE_H
+
+#include "core/core.h"
+#include "core/once.h"
+#include "model/identity.h"
+#include "model/image.h"
+#include "model/job.h"
+
+struct image_spec {
+    char *name; /* owned by the caller */
+    enum disk_format disk_format;
+    const bool *is_public; /* NULL: public for an administrator, else the project's */
+};
+/* Answers with a struct image as record. */
+int image_create(struct core *c, const struct actor *who, const struct image_spec *spec, struct once *once, struct err *e);
+int image_get(struct core *c, const struct actor *who, const char *ref, struct image **out, struct err *e);
+int image_list(struct core *c, const struct actor *who, const char *marker, uint32_t limit, struct image_list *out,
+               bool *has_more, struct err *e);
+/* Refused while a VM uses it (ERR_IN_USE) or an upload is under way (ERR_CONFLICT). A job removes the bytes; *out is the
+ * caller's. */
+int image_delete(struct core *c, const struct actor *who, const char *ref, struct job **out, struct err *e);
+
+/* ---- the upload of a queued image's bytes; one thread at a time ---- */
+struct image_upload;
+/* ERR_CONFLICT unless the image is queued. */
+int image_upload_begin(struct core *c, const struct actor *who, const char *ref, struct image_upload **out, struct err *e);
+int image_upload_write(struct image_upload *u, const void *data, size_t len, struct err *e);
+/* All bytes are there: a job hashes, inspects and activates. done(arg) is called exactly once when it has ended (or the daemon
+ * stops); then image_upload_result says how. */
+int image_upload_seal(struct image_upload *u, void (*done)(void *arg), void *arg, struct err *e);
+int image_upload_result(struct image_upload *u, struct err *e);
+/* Without a seal the image is queued again and the bytes are gone. */
+void image_upload_free(struct image_upload *u);
+DEFINE_AUTO(image_upload, image_upload_free)
+
+#endif

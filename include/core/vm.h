@@ -1,0 +1,61 @@
+/* core/vm: reading virtual machines, with libvirt asked each time, and changing what only the database knows. */
+#ifndef CORE_VM_H
+#define CORE_VM_H
+
+#include <stdbool.h>
+
+#include "core/core.h"
+#include "core/once.h"
+#include "model/identity.h"
+#include "model/job.h"
+#include "model/vm.h"
+
+/* ---- views: rows reconciled with libvirt ---- */
+struct vm_query {
+    const char *ref;              /* one VM, by id or name; NULL: a list by the members below */
+    const char *name;             /* NULL: any */
+    const enum vm_status *status; /* NULL: any */
+    const char *marker;           /* NULL: from the beginning */
+    uint32_t limit;
+};
+struct vm_usage {
+    bool is_known;
+    uint64_t cpu_time_ns;
+    uint64_t memory_used_mib;
+};
+struct vm_view;
+/* Begins to ask libvirt; done(arg) is called exactly once, from any thread, perhaps before this returns: then call
+ * vm_view_finish. Refusals that need no libvirt (ERR_VM_NOT_FOUND, ERR_NAME_AMBIGUOUS, ERR_INVALID_FIELD) come at once, and done
+ * is not called. */
+int vm_view_begin(struct core *c, const struct actor *who, const struct vm_query *q, void (*done)(void *arg), void *arg,
+                  struct vm_view **out, struct err *e);
+/* Reads the rows as they are after reconciling. */
+int vm_view_finish(struct vm_view *v, struct err *e);
+const struct vm_list *vm_view_list(const struct vm_view *v);
+struct vm_usage vm_view_usage(const struct vm_view *v, size_t i);
+int64_t vm_view_observed_ms(const struct vm_view *v, size_t i); /* when libvirt last spoke of it; 0: never */
+bool vm_view_is_stale(const struct vm_view *v);                 /* libvirt did not answer in time */
+bool vm_view_has_more(const struct vm_view *v);
+void vm_view_free(struct vm_view *v);
+DEFINE_AUTO(vm_view, vm_view_free)
+
+/* ---- verbs: each commits row, job, audit line and event, answers through `once` (record: struct vm_answer) and starts the job
+ * ---- */
+struct vm_answer {
+    const struct vm *vm;
+    const struct job *job;
+};
+int vm_create(struct core *c, const struct actor *who, const struct vm_spec *spec, struct once *once, struct err *e);
+int vm_delete(struct core *c, const struct actor *who, const char *ref, struct once *once, struct err *e);
+enum vm_verb { VM_VERB_START, VM_VERB_STOP, VM_VERB_REBOOT, VM_VERB_PAUSE, VM_VERB_RESUME };
+int vm_act(struct core *c, const struct actor *who, const char *ref, enum vm_verb verb, bool is_forced, struct once *once,
+           struct err *e);
+/* Name, metadata, tags: at once, no job. The domain's title follows behind. */
+int vm_change(struct core *c, const struct actor *who, const char *ref, const struct vm_change *change, struct vm **out,
+              struct err *e);
+
+/* The console's text; caller frees. lines 0: all there is, at most max_bytes. */
+int vm_console_log(struct core *c, const struct actor *who, const char *ref, uint32_t lines, char **out, size_t *len,
+                   struct err *e);
+
+#endif

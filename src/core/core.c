@@ -1,0 +1,120 @@
+/* core/core: the room's one object: what it holds, and the order in which it starts and stops. */
+#include "core/core.h"
+
+#include <stdlib.h>
+
+#include "image_save.h"
+#include "internal.h"
+#include "vm_job.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "store/setting.h"
+#include "store/vm.h"
+
+/* Every operation there is. */
+static const struct job_kind *const kinds[] = {
+    &vm_create_kind, &vm_delete_kind,  &vm_start_kind,     &vm_stop_kind, &vm_reboot_kind, &vm_pause_kind, &vm_resume_kind,
+    &vm_rename_kind, &image_save_kind, &image_delete_kind, NULL,
+};
+
+enum { RETRY_MIN_MS = 1000, RETRY_MAX_MS = 60000 };
+
+static int read_default_project(struct core *c, struct err *e)
+{
+    AUTO(txn) t = NULL;
+
+    return txn_read(c->store, &t, e) < 0 ? -1 : store_project_default(t, c->default_project, e);
+}
+
+int core_new(const struct core_config *config, struct store *store, struct disk *disk, struct timer *timer, struct core **out,
+             struct err *e)
+{
+    AUTO(core) c = calloc(1, sizeof *c);
+    struct jobs_config jobs = { .workers = config->workers, .retry_min_ms = RETRY_MIN_MS, .retry_max_ms = RETRY_MAX_MS };
+
+    if (!c)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    c->config = *config;
+    c->store = store;
+    c->disk = disk;
+    c->timer = timer;
+    if (read_default_project(c, e) < 0 || jobs_new(store, timer, &jobs, kinds, c, &c->jobs, e) < 0 ||
+        host_new(c, &c->host, e) < 0 || reconciler_new(c, &c->reconciler, e) < 0)
+        return -1;
+    *out = TAKE(c);
+    return 0;
+}
+
+void core_on_virt_event(void *arg, enum virt_event_kind kind, const char *id)
+{
+    struct core *c = arg;
+
+    (void)id; /* an event only says: look. What is true then is asked. */
+    if (kind == VIRT_EVENT_CONNECTED)
+        host_kick(c->host);
+    reconciler_kick(c->reconciler);
+}
+
+int64_t core_stamp(void *arg)
+{
+    struct core *c = arg;
+
+    return store_vm_version(c->store);
+}
+
+int core_start(struct core *c, struct virt *virt, struct err *e)
+{
+    c->virt = virt;
+    if (image_recover(c, e) < 0 || jobs_start(c->jobs, e) < 0 || host_start(c->host, e) < 0)
+        return -1;
+    return reconciler_start(c->reconciler, e);
+}
+
+void core_stop(struct core *c, int64_t deadline_ms)
+{
+    jobs_stop(c->jobs, deadline_ms);
+    host_stop(c->host);
+    reconciler_stop(c->reconciler);
+}
+
+void core_free(struct core *c)
+{
+    if (!c)
+        return;
+    reconciler_free(c->reconciler);
+    host_free(c->host);
+    jobs_free(c->jobs);
+    free(c);
+}
+
+/* How long an operation may take: by the noun and verb of its kind. */
+static int64_t allowance_ms(const struct core_config *config, const char *kind)
+{
+    if (str_starts_with(kind, "image."))
+        return config->image_deadline_ms;
+    if (str_equal(kind, vm_create_kind.name))
+        return config->create_deadline_ms;
+    return str_equal(kind, vm_delete_kind.name) ? config->delete_deadline_ms : config->power_deadline_ms;
+}
+
+int core_submit(struct core *c, struct txn *t, const struct actor *who, const struct job_request *want, struct job **out,
+                struct err *e)
+{
+    AUTO(job) j = calloc(1, sizeof *j);
+
+    if (!j)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    j->actor = *who;
+    j->timeout_ms = allowance_ms(&c->config, want->kind);
+    j->kind = str_dup(want->kind);
+    j->params = str_dup(want->params ? want->params : "{}");
+    if (!j->kind || !j->params)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    (void)str_copy(j->target, sizeof j->target, want->target);
+    (void)str_copy(j->after, sizeof j->after, want->after ? want->after : "");
+    if (jobs_submit(c->jobs, t, j, e) < 0)
+        return -1;
+    *out = TAKE(j);
+    return 0;
+}

@@ -1,0 +1,70 @@
+/* core/health: asks the database and libvirt, now, within the deadline of a list. */
+#include "core/health.h"
+
+#include <stdlib.h>
+
+#include "internal.h"
+
+#include "base/str.h"
+#include "store/job.h"
+
+struct health_view {
+    struct core *core;
+    void (*done)(void *arg);
+    void *arg;
+    bool is_libvirt_ok;
+};
+
+static void on_survey(void *arg, struct virt_survey *s)
+{
+    struct health_view *v = arg;
+
+    v->is_libvirt_ok = s != NULL;
+    v->done(v->arg);
+}
+
+int health_view_begin(struct core *c, void (*done)(void *arg), void *arg, struct health_view **out, struct err *e)
+{
+    struct health_view *v = calloc(1, sizeof *v);
+
+    if (!v)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    v->core = c;
+    v->done = done;
+    v->arg = arg;
+    *out = v; /* before asking: done may come at once */
+    virt_survey_all(c->virt, c->config.survey_deadline_ms, on_survey, v);
+    return 0;
+}
+
+static bool check_database(struct core *c, uint64_t *open_operations)
+{
+    struct err e = ERR_INIT;
+    AUTO(txn) t = NULL;
+
+    if (store_check(c->store, &e) < 0)
+        return false;
+    return txn_read(c->store, &t, &e) == 0 && store_job_count_open(t, open_operations, &e) == 0;
+}
+
+void health_view_finish(struct health_view *v, struct health *out)
+{
+    struct core *c = v->core;
+    struct host_report host;
+
+    *out = (struct health){ .is_libvirt_ok = v->is_libvirt_ok, .stuck_readers = virt_stuck_readers(c->virt) };
+    out->is_database_ok = check_database(c, &out->open_operations);
+    (void)str_copy(out->libvirt_uri, sizeof out->libvirt_uri, virt_uri(c->virt));
+    host_report(c->host, &host);
+    out->is_probed = host.is_known;
+    if (host.is_known) {
+        (void)str_copy(out->virt_type, sizeof out->virt_type, virt_type_to_string(host.accel.type));
+        (void)str_copy(out->cpu, sizeof out->cpu, host.accel.cpu);
+    }
+    (void)str_copy(out->warning, sizeof out->warning, host.warning);
+}
+
+void health_view_free(struct health_view *v)
+{
+    free(v);
+}

@@ -1,0 +1,35 @@
+/* core/housekeeping: old operations, events and idempotency keys go. */
+#include "housekeeping.h"
+
+#include "internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/event.h"
+#include "store/job.h"
+#include "store/setting.h"
+
+enum { PERIOD_MS = 3600 * 1000, IDEMPOTENCY_RETENTION_MS = 24 * 3600 * 1000, EVENT_KEEP = 100000 };
+
+static int prune(struct core *c, int64_t now, struct err *e)
+{
+    AUTO(txn) t = NULL;
+
+    if (txn_write(c->store, &t, e) < 0 ||
+        store_job_prune(t, now - c->config.operation_retention_ms, c->config.operation_keep, e) < 0 ||
+        store_event_prune(t, now - c->config.event_retention_ms, EVENT_KEEP, e) < 0 ||
+        store_idempotency_prune(t, now - IDEMPOTENCY_RETENTION_MS, e) < 0)
+        return -1;
+    return txn_commit(t, e);
+}
+
+void housekeeping_run(struct core *c)
+{
+    struct err e = ERR_INIT;
+
+    if (c->pruned_boot_ms != 0 && clock_boot_ms() - c->pruned_boot_ms < PERIOD_MS)
+        return;
+    c->pruned_boot_ms = clock_boot_ms();
+    if (prune(c, clock_wall_ms(), &e) < 0)
+        log_err(LOG_WARN, "housekeeping failed", &e, NULL);
+}

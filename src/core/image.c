@@ -1,0 +1,239 @@
+/* core/image: registering, finding, filling and deleting images: the quick halves, on the asker's thread. The slow ones are in
+ * image_save. */
+#include "core/image.h"
+
+#include <stdlib.h>
+
+#include "image_save.h"
+#include "internal.h"
+#include "once.h"
+#include "record.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "model/name.h"
+#include "store/image.h"
+#include "store/job.h"
+#include "store/vm.h"
+
+static int image_of_spec(const struct actor *who, const struct image_spec *spec, struct image **out, struct err *e)
+{
+    AUTO(image) i = calloc(1, sizeof *i);
+
+    if (!i)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    id_uuid(i->id);
+    (void)str_copy(i->project, sizeof i->project, who->project);
+    i->name = str_dup(spec->name);
+    if (!i->name)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    i->is_public = spec->is_public ? *spec->is_public : who->is_admin;
+    i->disk_format = spec->disk_format;
+    i->status = IMAGE_QUEUED;
+    i->created_at_ms = i->updated_at_ms = clock_wall_ms();
+    *out = TAKE(i);
+    return 0;
+}
+
+int image_create(struct core *c, const struct actor *who, const struct image_spec *spec, struct once *once, struct err *e)
+{
+    AUTO(txn) t = NULL;
+    AUTO(image) i = NULL;
+    struct subject about = { "image", NULL };
+    bool is_replay = false;
+
+    if (name_check(spec->name, NAME_RULE_STRICT, "name", e) < 0)
+        return -1;
+    if (spec->is_public && *spec->is_public && !who->is_admin)
+        return err_set_field(e, ERR_FORBIDDEN, "visibility", "only an administrator can make an image public");
+    if (image_of_spec(who, spec, &i, e) < 0 || txn_write(c->store, &t, e) < 0 || once_replay(t, once, &is_replay, e) < 0)
+        return -1;
+    if (is_replay)
+        return 0;
+    about.id = i->id;
+    if (store_image_insert(t, i, e) < 0 || record_image(t, "image.created", i, e) < 0 ||
+        record_audit(t, who, "image:create", about, "accepted", e) < 0)
+        return -1;
+    return once_commit(t, once, i, e);
+}
+
+int image_get(struct core *c, const struct actor *who, const char *ref, struct image **out, struct err *e)
+{
+    AUTO(txn) t = NULL;
+
+    return txn_read(c->store, &t, e) < 0 ? -1 : store_image_resolve(t, who->project, ref, out, e);
+}
+
+int image_list(struct core *c, const struct actor *who, const char *marker, uint32_t limit, struct image_list *out,
+               bool *has_more, struct err *e)
+{
+    AUTO(txn) t = NULL;
+
+    return txn_read(c->store, &t, e) < 0 ? -1 : store_image_list(t, who->project, marker, limit, out, has_more, e);
+}
+
+/* Another project's public image may be used by everybody and changed by its owner and administrators. */
+static int resolve_own(struct txn *t, const struct actor *who, const char *ref, struct image **out, struct err *e)
+{
+    AUTO(image) i = NULL;
+
+    if (store_image_resolve(t, who->project, ref, &i, e) < 0)
+        return -1;
+    if (!str_equal(i->project, who->project) && !who->is_admin)
+        return err_set(e, ERR_FORBIDDEN, "image '%s' belongs to another project", i->name);
+    *out = TAKE(i);
+    return 0;
+}
+
+/* ---- deleting ---- */
+
+static int refuse_delete(struct txn *t, const struct image *i, struct err *e)
+{
+    uint64_t users = 0;
+
+    if (i->status == IMAGE_SAVING || i->status == IMAGE_DELETING)
+        return err_set(e, ERR_CONFLICT, "image '%s' is %s", i->name, image_status_to_string(i->status));
+    if (store_vm_count_by_image(t, i->id, &users, e) < 0)
+        return -1;
+    if (users > 0)
+        return err_set(e, ERR_IN_USE, "image '%s' is the base of %llu virtual machine%s", i->name, (unsigned long long)users,
+                       users == 1 ? "" : "s");
+    return 0;
+}
+
+int image_delete(struct core *c, const struct actor *who, const char *ref, struct job **out, struct err *e)
+{
+    AUTO(txn) t = NULL;
+    AUTO(image) i = NULL;
+    AUTO(job) job = NULL;
+    struct job_request want = { .kind = image_delete_kind.name };
+    struct subject about = { "image", NULL };
+
+    if (txn_write(c->store, &t, e) < 0 || resolve_own(t, who, ref, &i, e) < 0 || refuse_delete(t, i, e) < 0)
+        return -1;
+    want.target = about.id = i->id;
+    if (core_submit(c, t, who, &want, &job, e) < 0 || store_image_set_status(t, i, IMAGE_DELETING, job->id, NULL, e) < 0 ||
+        record_audit(t, who, "image:delete", about, "accepted", e) < 0 || txn_commit(t, e) < 0)
+        return -1;
+    *out = TAKE(job);
+    return 0;
+}
+
+/* ---- uploading ---- */
+
+struct image_upload {
+    struct core *core;
+    struct actor who;
+    struct image *image;
+    struct disk_upload *file; /* NULL once it is sealed */
+    uuid_text job;            /* "" until sealed */
+};
+
+static int set_saving(struct core *c, const struct actor *who, const char *ref, struct image **out, struct err *e)
+{
+    AUTO(txn) t = NULL;
+    AUTO(image) i = NULL;
+    struct subject about = { "image", NULL };
+
+    if (txn_write(c->store, &t, e) < 0 || resolve_own(t, who, ref, &i, e) < 0)
+        return -1;
+    if (i->status != IMAGE_QUEUED)
+        return err_set(e, ERR_CONFLICT, "image '%s' is %s, not queued: its bytes can be sent once", i->name,
+                       image_status_to_string(i->status));
+    about.id = i->id;
+    if (store_image_set_status(t, i, IMAGE_SAVING, "", NULL, e) < 0 ||
+        record_audit(t, who, "image:upload", about, "accepted", e) < 0 || txn_commit(t, e) < 0)
+        return -1;
+    i->status = IMAGE_SAVING;
+    *out = TAKE(i);
+    return 0;
+}
+
+int image_upload_begin(struct core *c, const struct actor *who, const char *ref, struct image_upload **out, struct err *e)
+{
+    AUTO(image_upload) u = calloc(1, sizeof *u);
+
+    if (!u)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    u->core = c;
+    u->who = *who;
+    if (set_saving(c, who, ref, &u->image, e) < 0 || disk_upload_begin(c->disk, u->image->id, &u->file, e) < 0)
+        return -1;
+    *out = TAKE(u);
+    return 0;
+}
+
+int image_upload_write(struct image_upload *u, const void *data, size_t len, struct err *e)
+{
+    return disk_upload_write(u->file, data, len, e);
+}
+
+static int submit_save(struct image_upload *u, struct err *e)
+{
+    AUTO(txn) t = NULL;
+    AUTO(job) job = NULL;
+    struct job_request want = { .kind = image_save_kind.name, .target = u->image->id };
+
+    if (txn_write(u->core->store, &t, e) < 0 || core_submit(u->core, t, &u->who, &want, &job, e) < 0 ||
+        store_image_set_status(t, u->image, IMAGE_SAVING, job->id, NULL, e) < 0 || txn_commit(t, e) < 0)
+        return -1;
+    (void)str_copy(u->job, sizeof u->job, job->id);
+    return 0;
+}
+
+int image_upload_seal(struct image_upload *u, void (*done)(void *arg), void *arg, struct err *e)
+{
+    if (disk_upload_finish(u->file, e) < 0)
+        return -1;
+    if (submit_save(u, e) < 0) {
+        struct err dropped = ERR_INIT;
+
+        (void)disk_image_remove(u->core->disk, u->image->id, &dropped);
+        return -1;
+    }
+    return jobs_wait(u->core->jobs, u->job, u->core->config.image_deadline_ms, done, arg, e);
+}
+
+int image_upload_result(struct image_upload *u, struct err *e)
+{
+    AUTO(txn) t = NULL;
+    AUTO(job) job = NULL;
+
+    if (txn_read(u->core->store, &t, e) < 0 || store_job_get(t, NULL, u->job, &job, e) < 0)
+        return -1;
+    switch (job->status) {
+    case JOB_SUCCEEDED:
+        return 0;
+    case JOB_FAILED:
+        err_set(e, err_code_from_word(job->error.code), "%s", job->error.message);
+        return err_detail(e, "%s", job->error.detail ? job->error.detail : "");
+    case JOB_PENDING:
+    case JOB_RUNNING:
+    case JOB_STATUS_COUNT:
+        break;
+    }
+    return err_set(e, ERR_UNAVAILABLE, "the image is still being saved");
+}
+
+/* Nobody sealed it: the client went away, or the disk was full. */
+static void abandon(struct image_upload *u)
+{
+    struct err e = ERR_INIT;
+    AUTO(txn) t = NULL;
+
+    if (txn_write(u->core->store, &t, &e) < 0 ||
+        store_image_set_status(t, u->image, IMAGE_QUEUED, "", "the upload was interrupted", &e) < 0 || txn_commit(t, &e) < 0)
+        log_err(LOG_WARN, "image.upload: the image stays saving until the next start", &e, "image", u->image->id, NULL);
+}
+
+void image_upload_free(struct image_upload *u)
+{
+    if (!u)
+        return;
+    disk_upload_free(u->file); /* removes the bytes unless they were sealed */
+    if (u->image && u->image->status == IMAGE_SAVING && !u->job[0])
+        abandon(u);
+    image_free(u->image);
+    free(u);
+}

@@ -1,0 +1,14 @@
+/* core/image_save: the operations on images' bytes. */
+#ifndef CORE_IMAGE_SAVE_H
+#define CORE_IMAGE_SAVE_H
+
+#include "internal.h"
+
+#include "job/job.h"
+
+extern const struct job_kind image_save_kind, image_delete_kind;
+
+/* At start: an image whose upload died with the last life is queued again, without its bytes. */
+int image_recover(struct core *c, struct err *e);
+
+#endif

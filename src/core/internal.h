@@ -1,0 +1,36 @@
+/* core/internal: the one object behind this room's functions, and what its files give each other. */
+#ifndef CORE_INTERNAL_H
+#define CORE_INTERNAL_H
+
+#include "host.h"
+#include "reconcile.h"
+
+#include "base/thread.h"
+#include "core/core.h"
+#include "job/job.h"
+#include "model/vm.h"
+
+struct core {
+    struct core_config config;
+    struct store *store;
+    struct disk *disk;
+    struct timer *timer;
+    struct virt *virt; /* set by core_start */
+    struct jobs *jobs;
+    struct host *host;
+    hex32_text default_project;
+    struct reconciler *reconciler;
+    int64_t pruned_boot_ms; /* the reconciler thread's */
+};
+
+/* Inserts a job of `kind` about `target`; params (JSON object text) may be NULL; `after` may be NULL. *out is the caller's. */
+struct job_request {
+    const char *kind;
+    const char *target;
+    const char *params;
+    const char *after;
+};
+int core_submit(struct core *c, struct txn *t, const struct actor *who, const struct job_request *want, struct job **out,
+                struct err *e);
+
+#endif

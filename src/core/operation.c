@@ -1,0 +1,55 @@
+/* core/operation: jobs as their askers see them: their own project's only. */
+#include "core/operation.h"
+
+#include "internal.h"
+#include "record.h"
+
+#include "store/job.h"
+
+int operation_get(struct core *c, const struct actor *who, const char *id, struct job **out, struct err *e)
+{
+    AUTO(txn) t = NULL;
+
+    return txn_read(c->store, &t, e) < 0 ? -1 : store_job_get(t, who->project, id, out, e);
+}
+
+int operation_list(struct core *c, const struct actor *who, const struct operation_query *q, struct job_list *out, bool *has_more,
+                   struct err *e)
+{
+    AUTO(txn) t = NULL;
+    struct job_filter f = {
+        .project = who->project, .kind = q->kind, .target = q->target, .status = q->status, .marker = q->marker, .limit = q->limit
+    };
+
+    return txn_read(c->store, &t, e) < 0 ? -1 : store_job_list(t, &f, out, has_more, e);
+}
+
+int operation_cancel(struct core *c, const struct actor *who, const char *id, struct job **out, struct err *e)
+{
+    AUTO(txn) t = NULL;
+    AUTO(job) j = NULL;
+    struct subject about = { "operation", id };
+
+    if (txn_write(c->store, &t, e) < 0 || store_job_get(t, who->project, id, &j, e) < 0)
+        return -1;
+    if (j->status == JOB_SUCCEEDED || j->status == JOB_FAILED)
+        return err_set(e, ERR_CONFLICT, "the operation has ended: %s", job_status_to_string(j->status));
+    if (!jobs_is_cancellable(c->jobs, j->kind))
+        return err_set(e, ERR_CONFLICT, "%s cannot be cancelled", j->kind);
+    if (jobs_cancel(c->jobs, t, id, e) < 0 || record_audit(t, who, "operation:cancel", about, "accepted", e) < 0 ||
+        txn_commit(t, e) < 0)
+        return -1;
+    j->is_cancel_requested = true;
+    *out = TAKE(j);
+    return 0;
+}
+
+int operation_wait(struct core *c, const struct actor *who, const char *id, int64_t wait_ms, void (*done)(void *arg), void *arg,
+                   struct err *e)
+{
+    AUTO(job) j = NULL;
+
+    if (operation_get(c, who, id, &j, e) < 0)
+        return -1;
+    return jobs_wait(c->jobs, id, wait_ms, done, arg, e);
+}

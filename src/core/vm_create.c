@@ -1,0 +1,202 @@
+/* core/vm_create: from a spec to a running guest. The refusals come first, then one transaction (row, job, audit line, event,
+ * answer), and only then the world outside the database is touched, by steps that can be repeated and undone. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "once.h"
+#include "record.h"
+#include "vm_job.h"
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "core/vm.h"
+#include "store/flavor.h"
+#include "store/image.h"
+
+#define GIB (1ULL << 30)
+
+/* ---- the steps ---- */
+
+static int make_overlay(struct job_run *r, struct err *e)
+{
+    struct core *c = vm_job_core(r);
+    const struct vm *vm = NULL;
+    AUTO(txn) t = NULL;
+    AUTO(image) image = NULL;
+    struct disk_overlay o;
+
+    if (vm_job_vm(r, &vm, e) < 0 || txn_read(c->store, &t, e) < 0 || store_image_get(t, NULL, vm->image, &image, e) < 0)
+        return -1;
+    txn_free(TAKE(t));
+    o = (struct disk_overlay){
+        .vm_id = vm->id, .image_id = image->id, .image_format = image->disk_format, .size_bytes = vm->disk_gib * GIB
+    };
+    return disk_overlay_create(c->disk, &o, e);
+}
+
+static int drop_overlay(struct job_run *r, struct err *e)
+{
+    return disk_instance_remove(vm_job_core(r)->disk, r->job->target, NULL, e);
+}
+
+static int undefine(struct job_run *r, struct err *e)
+{
+    return virt_undefine(vm_job_core(r)->virt, r->job->target, e);
+}
+
+static int start(struct job_run *r, struct err *e)
+{
+    return vm_job_of(r)->wants_start ? virt_start(vm_job_core(r)->virt, r->job->target, e) : 0;
+}
+
+static int power_off(struct job_run *r, struct err *e)
+{
+    return virt_destroy(vm_job_core(r)->virt, r->job->target, e);
+}
+
+static int settle(struct job_run *r, struct txn *t, const struct err *outcome, struct err *e)
+{
+    bool runs = vm_job_of(r) && vm_job_of(r)->wants_start;
+    struct vm_settled ok = { .status = runs ? VM_RUNNING : VM_STOPPED };
+
+    return vm_job_end(r, t, outcome, &ok, runs ? "vm.started" : NULL, e);
+}
+
+static const struct job_step steps[] = {
+    { "overlay", make_overlay, drop_overlay, 30 },
+    { "define", vm_job_define, undefine, 60 },
+    { "start", start, power_off, 100 },
+};
+
+const struct job_kind vm_create_kind = {
+    .name = "vm.create",
+    .steps = steps,
+    .step_count = ARRAY_LEN(steps),
+    .policy = JOB_UNWIND,
+    .is_cancellable = true,
+    .prepare = vm_job_prepare,
+    .release = vm_job_release,
+    .settle = settle,
+};
+
+/* ---- the refusals ---- */
+
+static int size_by_flavor(struct txn *t, const struct vm_spec *spec, struct vm *vm, struct err *e)
+{
+    AUTO(flavor) f = NULL;
+
+    if (store_flavor_resolve(t, spec->flavor, &f, e) < 0) {
+        (void)str_copy(e->field, sizeof e->field, "flavor");
+        return -1;
+    }
+    vm->vcpus = f->vcpus;
+    vm->memory_mib = f->memory_mib;
+    vm->disk_gib = f->disk_gib;
+    vm->flavor = str_dup(f->name);
+    return vm->flavor ? 0 : err_set(e, ERR_NO_MEMORY, "out of memory");
+}
+
+static int check_size(const char *field, uint64_t value, uint64_t min, uint64_t max, struct err *e)
+{
+    if (value >= min && value <= max)
+        return 0;
+    return err_set_field(e, ERR_INVALID_FIELD, field, "%s must be %llu to %llu", field, (unsigned long long)min,
+                         (unsigned long long)max);
+}
+
+static int size_by_numbers(const struct vm_spec *spec, struct vm *vm, struct err *e)
+{
+    if (check_size("vcpus", spec->vcpus, 1, VM_VCPUS_MAX, e) < 0 ||
+        check_size("memory_mib", spec->memory_mib, VM_MEMORY_MIB_MIN, VM_MEMORY_MIB_MAX, e) < 0 ||
+        check_size("disk_gib", spec->disk_gib, 1, VM_DISK_GIB_MAX, e) < 0)
+        return -1;
+    vm->vcpus = (uint32_t)spec->vcpus;
+    vm->memory_mib = spec->memory_mib;
+    vm->disk_gib = spec->disk_gib;
+    return 0;
+}
+
+static int choose_image(struct txn *t, const struct actor *who, const struct vm_spec *spec, struct vm *vm, struct err *e)
+{
+    AUTO(image) image = NULL;
+    uint64_t need_gib;
+
+    if (store_image_resolve(t, who->project, spec->image, &image, e) < 0) {
+        (void)str_copy(e->field, sizeof e->field, "image");
+        return -1;
+    }
+    if (image->status != IMAGE_ACTIVE)
+        return err_set_field(e, ERR_CONFLICT, "image", "image '%s' is %s, not active", image->name,
+                             image_status_to_string(image->status));
+    need_gib = (image->virtual_size_bytes + GIB - 1) / GIB;
+    if (vm->disk_gib < need_gib)
+        return err_set_field(e, ERR_INVALID_FIELD, spec->flavor ? "flavor" : "disk_gib",
+                             "image '%s' needs a disk of at least %llu GiB, not %llu", image->name, (unsigned long long)need_gib,
+                             (unsigned long long)vm->disk_gib);
+    (void)str_copy(vm->image, sizeof vm->image, image->id);
+    vm->image_name = TAKE(image->name);
+    return 0;
+}
+
+/* The row as it will be, but for the job. */
+static int vm_of_spec(struct txn *t, const struct actor *who, const struct vm_spec *spec, struct vm **out, struct err *e)
+{
+    AUTO(vm) vm = calloc(1, sizeof *vm);
+
+    if (!vm)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    if ((spec->flavor ? size_by_flavor(t, spec, vm, e) : size_by_numbers(spec, vm, e)) < 0 ||
+        choose_image(t, who, spec, vm, e) < 0)
+        return -1;
+    id_uuid(vm->id);
+    (void)str_copy(vm->project, sizeof vm->project, who->project);
+    vm->name = str_dup(spec->name);
+    vm->metadata = str_dup(spec->metadata ? spec->metadata : "{}");
+    vm->tags = str_dup(spec->tags ? spec->tags : "[]");
+    if (!vm->name || !vm->metadata || !vm->tags)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    vm->status = VM_PENDING;
+    vm->task = VM_TASK_CREATE;
+    vm->autostart = spec->autostart;
+    vm->is_name_unique = spec->is_name_unique;
+    vm->created_at_ms = vm->updated_at_ms = clock_wall_ms();
+    *out = TAKE(vm);
+    return 0;
+}
+
+static int insert_with_job(struct core *c, struct txn *t, const struct actor *who, struct vm *vm, bool wants_start,
+                           struct job **out, struct err *e)
+{
+    AUTO(job) job = NULL;
+    AUTO_FREE char *params = vm_job_params(wants_start, false, VM_PENDING);
+    struct job_request want = { .kind = vm_create_kind.name, .target = vm->id, .params = params };
+    struct subject about = { "vm", vm->id };
+
+    if (!params)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    if (core_submit(c, t, who, &want, &job, e) < 0)
+        return -1;
+    (void)str_copy(vm->job, sizeof vm->job, job->id);
+    if (store_vm_insert(t, vm, e) < 0 || record_vm(t, "vm.created", vm, e) < 0 ||
+        record_audit(t, who, "vm:create", about, "accepted", e) < 0)
+        return -1;
+    *out = TAKE(job);
+    return 0;
+}
+
+int vm_create(struct core *c, const struct actor *who, const struct vm_spec *spec, struct once *once, struct err *e)
+{
+    AUTO(txn) t = NULL;
+    AUTO(vm) vm = NULL;
+    AUTO(job) job = NULL;
+    bool is_replay = false;
+
+    if (name_check(spec->name, spec->name_rule, "name", e) < 0 || txn_write(c->store, &t, e) < 0 ||
+        once_replay(t, once, &is_replay, e) < 0)
+        return -1;
+    if (is_replay)
+        return 0;
+    if (vm_of_spec(t, who, spec, &vm, e) < 0 || insert_with_job(c, t, who, vm, spec->start, &job, e) < 0)
+        return -1;
+    return once_commit(t, once, &(struct vm_answer){ vm, job }, e);
+}

@@ -1,0 +1,119 @@
+/* core/vm_delete: the end of a VM, accepted in every state. What holds the VM is asked to stop, the delete starts behind it and
+ * is tried again until the three places are clean: libvirt, the disk, the row. */
+#include "once.h"
+#include "record.h"
+#include "vm_job.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "core/vm.h"
+#include "store/job.h"
+
+static int power_off(struct job_run *r, struct err *e)
+{
+    return virt_destroy(vm_job_core(r)->virt, r->job->target, e);
+}
+
+static int undefine(struct job_run *r, struct err *e)
+{
+    return virt_undefine(vm_job_core(r)->virt, r->job->target, e);
+}
+
+static int remove_folder(struct job_run *r, struct err *e)
+{
+    uint32_t left = 0;
+
+    if (disk_instance_remove(vm_job_core(r)->disk, r->job->target, &left, e) < 0)
+        return -1;
+    if (left > 0)
+        log_warn("vm.delete: files of unknown names stay in the VM's folder", "vm", r->job->target, "job", r->job->id, NULL);
+    return 0;
+}
+
+static int settle(struct job_run *r, struct txn *t, const struct err *outcome, struct err *e)
+{
+    AUTO(vm) vm = NULL;
+    struct subject about = { "vm", r->job->target };
+
+    if (outcome)
+        return vm_job_end(r, t, outcome, NULL, NULL, e);
+    if (record_audit(t, &r->job->actor, r->job->kind, about, "succeeded", e) < 0)
+        return -1;
+    if (store_vm_get(t, NULL, r->job->target, &vm, e) < 0) {
+        if (e->code != ERR_VM_NOT_FOUND)
+            return -1;
+        err_clear(e);
+        return 0;
+    }
+    return store_vm_delete(t, vm->id, e) < 0 ? -1 : record_vm(t, "vm.deleted", vm, e);
+}
+
+static const struct job_step steps[] = {
+    { "power-off", power_off, NULL, 30 },
+    { "undefine", undefine, NULL, 60 },
+    { "folder", remove_folder, NULL, 90 },
+};
+
+const struct job_kind vm_delete_kind = {
+    .name = "vm.delete",
+    .steps = steps,
+    .step_count = ARRAY_LEN(steps),
+    .policy = JOB_RETRY,
+    .prepare = vm_job_prepare,
+    .release = vm_job_release,
+    .settle = settle,
+};
+
+/* The task that holds the VM is asked to stop; it may end in this very moment, which is as good. */
+static int stop_holder(struct core *c, struct txn *t, const struct vm *vm, struct err *e)
+{
+    if (vm->task == VM_TASK_NONE || jobs_cancel(c->jobs, t, vm->job, e) == 0)
+        return 0;
+    if (e->code != ERR_CONFLICT && e->code != ERR_OPERATION_NOT_FOUND)
+        return -1;
+    err_clear(e);
+    return 0;
+}
+
+static int submit(struct core *c, struct txn *t, const struct actor *who, struct vm *vm, struct job **out, struct err *e)
+{
+    AUTO(job) job = NULL;
+    AUTO_FREE char *params = vm_job_params(false, false, vm->status);
+    struct job_request want = {
+        .kind = vm_delete_kind.name, .target = vm->id, .params = params, .after = vm->task == VM_TASK_NONE ? NULL : vm->job
+    };
+    struct subject about = { "vm", vm->id };
+
+    if (!params)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    if (stop_holder(c, t, vm, e) < 0 || core_submit(c, t, who, &want, &job, e) < 0 ||
+        store_vm_take_over(t, vm, VM_TASK_DELETE, job->id, e) < 0 || record_vm_status(t, vm, VM_DELETING, NULL, e) < 0 ||
+        record_audit(t, who, "vm:delete", about, "accepted", e) < 0)
+        return -1;
+    *out = TAKE(job);
+    return 0;
+}
+
+int vm_delete(struct core *c, const struct actor *who, const char *ref, struct once *once, struct err *e)
+{
+    AUTO(txn) t = NULL;
+    AUTO(vm) vm = NULL;
+    AUTO(job) job = NULL;
+    bool is_replay = false;
+
+    if (txn_write(c->store, &t, e) < 0 || once_replay(t, once, &is_replay, e) < 0)
+        return -1;
+    if (is_replay)
+        return 0;
+    if (store_vm_resolve(t, who->project, ref, &vm, e) < 0)
+        return -1;
+    if (vm->task == VM_TASK_DELETE) { /* asked twice: the same operation answers both */
+        if (store_job_get(t, NULL, vm->job, &job, e) < 0)
+            return -1;
+    } else if (submit(c, t, who, vm, &job, e) < 0) {
+        return -1;
+    }
+    vm->status = VM_DELETING;
+    vm->task = VM_TASK_DELETE;
+    return once_commit(t, once, &(struct vm_answer){ vm, job }, e);
+}

@@ -1,0 +1,145 @@
+/* core/vm_job: the frame around the VM's operations. The steps themselves are in vm_create, vm_delete and vm_power. */
+#include "vm_job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "record.h"
+
+#include "base/json.h"
+#include "base/str.h"
+
+char *vm_job_params(bool wants_start, bool is_forced, enum vm_status from)
+{
+    AUTO_JSON j =
+        json_pack("{s:b, s:b, s:s}", "start", (int)wants_start, "force", (int)is_forced, "from", vm_status_to_string(from));
+
+    return j ? json_text(j) : NULL;
+}
+
+static int read_params(const struct job *job, struct vm_job *vj, struct err *e)
+{
+    AUTO_JSON j = NULL;
+    int wants_start = 0, is_forced = 0;
+    const char *from = NULL;
+
+    if (json_parse(job->params, strlen(job->params), &j, e) < 0)
+        return -1;
+    if (json_unpack(j, "{s:b, s:b, s:s}", "start", &wants_start, "force", &is_forced, "from", &from) < 0 ||
+        vm_status_from_string(from, &vj->from) < 0)
+        return err_set(e, ERR_INTERNAL, "the operation's parameters cannot be read");
+    vj->wants_start = wants_start;
+    vj->is_forced = is_forced;
+    return 0;
+}
+
+int vm_job_prepare(struct job_run *r, struct err *e)
+{
+    AUTO(txn) t = NULL;
+    AUTO_FREE struct vm_job *vj = calloc(1, sizeof *vj);
+
+    if (!vj)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    if (read_params(r->job, vj, e) < 0 || txn_read(vm_job_core(r)->store, &t, e) < 0)
+        return -1;
+    if (store_vm_get(t, NULL, r->job->target, &vj->vm, e) < 0) {
+        if (e->code != ERR_VM_NOT_FOUND)
+            return -1;
+        err_clear(e); /* deleted while this waited: there is nothing left to do, and that is for the steps to say */
+    }
+    r->scratch = TAKE(vj);
+    return 0;
+}
+
+void vm_job_release(struct job_run *r)
+{
+    struct vm_job *vj = r->scratch;
+
+    if (!vj)
+        return;
+    vm_free(vj->vm);
+    free(vj);
+    r->scratch = NULL;
+}
+
+int vm_job_vm(const struct job_run *r, const struct vm **out, struct err *e)
+{
+    if (!vm_job_of(r)->vm)
+        return err_set(e, ERR_VM_NOT_FOUND, "the virtual machine is gone");
+    *out = vm_job_of(r)->vm;
+    return 0;
+}
+
+static struct vm_settled failed(const struct job_run *r, const struct err *outcome)
+{
+    if (outcome->code == ERR_CANCELLED && vm_job_of(r) && vm_job_of(r)->from != VM_PENDING)
+        return (struct vm_settled){ .status = vm_job_of(r)->from };
+    return (struct vm_settled){
+        .status = VM_ERROR,
+        .reason = err_code_word(outcome->code),
+        .fault_code = err_code_word(outcome->code),
+        .fault_message = outcome->msg,
+        .fault_detail = outcome->detail[0] ? outcome->detail : NULL,
+    };
+}
+
+int vm_job_end(struct job_run *r, struct txn *t, const struct err *outcome, const struct vm_settled *ok, const char *event,
+               struct err *e)
+{
+    AUTO(vm) vm = NULL;
+    struct vm_settled now = outcome ? failed(r, outcome) : *ok;
+    struct subject about = { "vm", r->job->target };
+
+    if (record_audit(t, &r->job->actor, r->job->kind, about, outcome ? "failed" : "succeeded", e) < 0)
+        return -1;
+    if (store_vm_get(t, NULL, r->job->target, &vm, e) < 0) {
+        if (e->code != ERR_VM_NOT_FOUND)
+            return -1;
+        err_clear(e);
+        return 0;
+    }
+    if (!str_equal(vm->job, r->job->id))
+        return 0; /* a delete has taken it over */
+    if (store_vm_settle(t, vm->id, r->job->id, &now, e) < 0 || record_vm_status(t, vm, now.status, now.reason, e) < 0)
+        return -1;
+    if (outcome || !event)
+        return 0;
+    vm->status = now.status;
+    return record_vm(t, event, vm, e);
+}
+
+static bool run_is_over(const void *r)
+{
+    return job_is_cancelled(r);
+}
+
+int vm_job_define(struct job_run *r, struct err *e)
+{
+    struct core *c = vm_job_core(r);
+    const struct vm *vm = NULL;
+    struct host_wait w = { .timeout_ms = job_remaining_ms(r), .is_over = run_is_over, .arg = r };
+    struct virt_domain d;
+    AUTO_FREE char *disk_path = NULL;
+    AUTO_FREE char *console_path = NULL;
+
+    if (vm_job_vm(r, &vm, e) < 0)
+        return -1;
+    disk_path = disk_overlay_path(c->disk, vm->id);
+    console_path = disk_console_path(c->disk, vm->id);
+    if (!disk_path || !console_path)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    d = (struct virt_domain){
+        .id = vm->id,
+        .name = vm->name,
+        .project = vm->project,
+        .job = r->job->id,
+        .vcpus = vm->vcpus,
+        .memory_mib = vm->memory_mib,
+        .disk_path = disk_path,
+        .console_path = console_path,
+        .autostart = vm->autostart,
+    };
+    if (host_accel(c->host, &w, &d.accel, e) < 0)
+        return -1;
+    return virt_define(c->virt, &d, e);
+}

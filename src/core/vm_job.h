@@ -1,0 +1,47 @@
+/* core/vm_job: what the VM's operations have in common: their VM, their parameters, and how they end. */
+#ifndef CORE_VM_JOB_H
+#define CORE_VM_JOB_H
+
+#include <stdbool.h>
+
+#include "internal.h"
+
+#include "job/job.h"
+#include "model/vm.h"
+#include "store/vm.h"
+
+extern const struct job_kind vm_create_kind, vm_delete_kind, vm_start_kind, vm_stop_kind, vm_reboot_kind, vm_pause_kind,
+    vm_resume_kind, vm_rename_kind;
+
+/* A job's scratch. vm is NULL when the row is gone. */
+struct vm_job {
+    struct vm *vm;
+    bool wants_start;    /* vm.create */
+    bool is_forced;      /* vm.stop, vm.reboot */
+    enum vm_status from; /* what it was when the verb was accepted */
+};
+int vm_job_prepare(struct job_run *r, struct err *e);
+void vm_job_release(struct job_run *r);
+static inline struct core *vm_job_core(const struct job_run *r)
+{
+    return r->user;
+}
+static inline struct vm_job *vm_job_of(const struct job_run *r)
+{
+    return r->scratch;
+}
+/* The VM, or ERR_VM_NOT_FOUND. */
+int vm_job_vm(const struct job_run *r, const struct vm **out, struct err *e);
+
+/* {"start":…} and the like, for core_submit; caller frees; NULL: no memory. */
+char *vm_job_params(bool wants_start, bool is_forced, enum vm_status from);
+
+/* Ends the task: the VM becomes `ok`, or, when outcome is set, error with that fault (what it was before, when it was cancelled).
+ * `event` is written on success. Fine when the row is gone or another job holds it by now. */
+int vm_job_end(struct job_run *r, struct txn *t, const struct err *outcome, const struct vm_settled *ok, const char *event,
+               struct err *e);
+
+/* Defines the VM's domain as its row says; waits until it is known how guests run here. */
+int vm_job_define(struct job_run *r, struct err *e);
+
+#endif
