@@ -1,0 +1,6 @@
+/* The front doors of this daemon, in the order in which they are asked for a path. */
+#include "native/native.h"
+
+#include "api/api.h"
+
+const struct door *const api_doors[] = { &native_door, NULL };

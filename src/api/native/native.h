@@ -1,0 +1,26 @@
+/* api/native: the front door /v1, and the daemon's own pages beside it. */
+#ifndef API_NATIVE_NATIVE_H
+#define API_NATIVE_NATIVE_H
+
+#include "http/http.h"
+
+extern const struct door native_door;
+
+/* ---- handlers, for the table in routes.c ---- */
+request_fn health_show;
+request_fn openapi_show;
+
+request_fn vms_list, vms_show, vms_change, vms_console_log;
+request_fn vms_create, vms_delete, vms_start, vms_stop, vms_reboot, vms_pause, vms_resume;
+
+request_fn images_list, images_show, images_create, images_delete;
+request_fn images_upload_begin, images_upload_end;
+request_chunk_fn images_upload_chunk;
+
+request_fn flavors_list, flavors_show, flavors_create, flavors_delete;
+request_fn operations_list, operations_show, operations_cancel;
+
+/* The door's shape of errors. */
+void problem_reply(struct request *r, const struct err *e);
+
+#endif

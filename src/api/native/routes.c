@@ -1,0 +1,40 @@
+/* The native door's table of routes. Nothing is decided here. */
+#include "native.h"
+
+#include "base/cleanup.h"
+
+static const struct route routes[] = {
+    { "GET", "/health", "health:read", .handle = health_show, .flags = ROUTE_PUBLIC | ROUTE_NO_BODY },
+    { "GET", "/openapi.json", "api:describe", .handle = openapi_show, .flags = ROUTE_PUBLIC | ROUTE_NO_BODY },
+
+    { "GET", "/v1/vms", "vm:list", .handle = vms_list, .flags = ROUTE_NO_BODY },
+    { "POST", "/v1/vms", "vm:create", .handle = vms_create },
+    { "GET", "/v1/vms/{ref}", "vm:read", .handle = vms_show, .flags = ROUTE_NO_BODY },
+    { "PATCH", "/v1/vms/{ref}", "vm:update", .handle = vms_change },
+    { "DELETE", "/v1/vms/{ref}", "vm:delete", .handle = vms_delete, .flags = ROUTE_NO_BODY },
+    { "POST", "/v1/vms/{ref}/start", "vm:start", .handle = vms_start },
+    { "POST", "/v1/vms/{ref}/stop", "vm:stop", .handle = vms_stop },
+    { "POST", "/v1/vms/{ref}/reboot", "vm:reboot", .handle = vms_reboot },
+    { "POST", "/v1/vms/{ref}/pause", "vm:pause", .handle = vms_pause },
+    { "POST", "/v1/vms/{ref}/resume", "vm:resume", .handle = vms_resume },
+    { "GET", "/v1/vms/{ref}/console-log", "vm:console-log", .handle = vms_console_log, .flags = ROUTE_NO_BODY },
+
+    { "GET", "/v1/images", "image:list", .handle = images_list, .flags = ROUTE_NO_BODY },
+    { "POST", "/v1/images", "image:create", .handle = images_create },
+    { "GET", "/v1/images/{ref}", "image:read", .handle = images_show, .flags = ROUTE_NO_BODY },
+    { "DELETE", "/v1/images/{ref}", "image:delete", .handle = images_delete, .flags = ROUTE_NO_BODY },
+    { "PUT", "/v1/images/{ref}/file", "image:upload", .handle = images_upload_end, .begin = images_upload_begin,
+      .chunk = images_upload_chunk },
+
+    { "GET", "/v1/flavors", "flavor:list", .handle = flavors_list, .flags = ROUTE_NO_BODY },
+    { "POST", "/v1/flavors", "flavor:create", .handle = flavors_create },
+    { "GET", "/v1/flavors/{ref}", "flavor:read", .handle = flavors_show, .flags = ROUTE_NO_BODY },
+    { "DELETE", "/v1/flavors/{ref}", "flavor:delete", .handle = flavors_delete, .flags = ROUTE_NO_BODY },
+
+    { "GET", "/v1/operations", "operation:list", .handle = operations_list, .flags = ROUTE_NO_BODY },
+    { "GET", "/v1/operations/{id}", "operation:read", .handle = operations_show, .flags = ROUTE_NO_BODY },
+    { "DELETE", "/v1/operations/{id}", "operation:cancel", .handle = operations_cancel, .flags = ROUTE_NO_BODY },
+};
+
+/* The empty prefix: what no other door knows is answered in this door's shape. */
+const struct door native_door = { .prefix = "", .routes = routes, .route_count = ARRAY_LEN(routes), .error = problem_reply };

@@ -1,0 +1,90 @@
+/* Creating, deleting and driving VMs: one core call each, answered with the operation that does the work. Reading is vms.c's. */
+#include "native.h"
+#include "object.h"
+#include "operation_json.h"
+#include "reply.h"
+#include "vm_body.h"
+#include "vm_json.h"
+
+#include "core/vm.h"
+
+static int answer_created(struct once *o, const void *record, struct err *e)
+{
+    const struct vm_answer *a = record;
+    const struct vm_shape shape = { .vm = a->vm, .is_admin = o->actor->is_admin };
+    json_t *vm = vm_json(&shape);
+
+    object_add(&vm, "stale", json_false());
+    object_add(&vm, "operation", json_string(a->job->id));
+    return verb_answer(o, 202, (struct place){ OPERATIONS_PATH, a->job->id }, vm, e);
+}
+
+static int answer_accepted(struct once *o, const void *record, struct err *e)
+{
+    const struct vm_answer *a = record;
+
+    return verb_answer(o, 202, (struct place){ OPERATIONS_PATH, a->job->id }, operation_json(a->job, o->actor->is_admin), e);
+}
+
+int vms_create(struct request *r, struct err *e)
+{
+    AUTO_VM_SPEC spec = { 0 };
+    AUTO_VERB verb = { 0 };
+
+    if (verb_init(&verb, r, answer_created, e) < 0 || vm_body_spec(r, &spec, e) < 0)
+        return -1;
+    if (vm_create(request_user(r), request_actor(r), &spec, &verb.once, e) < 0)
+        return -1;
+    return verb_reply(&verb, r, e);
+}
+
+int vms_delete(struct request *r, struct err *e)
+{
+    AUTO_VERB verb = { 0 };
+
+    if (verb_init(&verb, r, answer_accepted, e) < 0)
+        return -1;
+    if (vm_delete(request_user(r), request_actor(r), request_param(r, "ref"), &verb.once, e) < 0)
+        return -1;
+    return verb_reply(&verb, r, e);
+}
+
+/* Whether {"force": true} means something, by verb. */
+static const bool is_forcible[] = { [VM_VERB_STOP] = true, [VM_VERB_REBOOT] = true, [VM_VERB_RESUME] = false };
+
+static int act(struct request *r, enum vm_verb what, struct err *e)
+{
+    AUTO_VERB verb = { 0 };
+    bool is_forced;
+
+    if (verb_init(&verb, r, answer_accepted, e) < 0 || vm_body_force(r, is_forcible[what], &is_forced, e) < 0)
+        return -1;
+    if (vm_act(request_user(r), request_actor(r), request_param(r, "ref"), what, is_forced, &verb.once, e) < 0)
+        return -1;
+    return verb_reply(&verb, r, e);
+}
+
+int vms_start(struct request *r, struct err *e)
+{
+    return act(r, VM_VERB_START, e);
+}
+
+int vms_stop(struct request *r, struct err *e)
+{
+    return act(r, VM_VERB_STOP, e);
+}
+
+int vms_reboot(struct request *r, struct err *e)
+{
+    return act(r, VM_VERB_REBOOT, e);
+}
+
+int vms_pause(struct request *r, struct err *e)
+{
+    return act(r, VM_VERB_PAUSE, e);
+}
+
+int vms_resume(struct request *r, struct err *e)
+{
+    return act(r, VM_VERB_RESUME, e);
+}

@@ -1,0 +1,345 @@
+/* config: the table of keys. A key that is not in it is an error; every key has a default, a meaning, and an environment variable
+ * of its own. */
+#include "config.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/ini.h"
+#include "base/str.h"
+
+#define DEFAULT_FILE        "/etc/computed/computed.conf"
+#define INSTALLED_TEMPLATES "/usr/share/computed/templates"
+
+enum { VALUE_MAX = 1024 };
+
+enum key_kind { KEY_STRING, KEY_NUMBER, KEY_DURATION, KEY_WORD };
+
+struct key {
+    const char *name;
+    enum key_kind kind;
+    size_t offset;
+    const char *initial;
+    const char *const *words; /* KEY_WORD: by the enum's value; NULL-terminated */
+    uint64_t min, max;        /* KEY_NUMBER; KEY_DURATION in milliseconds */
+    const char *meaning;
+};
+
+static const char *const virt_words[] = { "auto", "kvm", "qemu", NULL };
+static const char *const auth_words[] = { "none", NULL };
+static const char *const log_words[] = { "debug", "info", "warn", "error", NULL };
+
+#define AT(member) offsetof(struct config, member)
+#define DAY_MS     (24ULL * 3600 * 1000)
+
+static const struct key keys[] = {
+    { "listen", KEY_STRING, AT(listen), "127.0.0.1:8081", NULL, 0, 0,
+      "addresses by commas: HOST:PORT (port 0 picks one), [V6]:PORT, unix:/path" },
+    { "hosts", KEY_STRING, AT(hosts), "", NULL, 0, 0, "further names, by commas, that a request's Host header may carry" },
+    { "state_dir", KEY_STRING, AT(state_dir), "/var/lib/computed", NULL, 0, 0,
+      "database, images and disks; QEMU's user must reach it" },
+    { "libvirt_uri", KEY_STRING, AT(libvirt_uri), "", NULL, 0, 0,
+      "empty: qemu:///system when it opens read-write, else qemu:///session" },
+    { "virt_type", KEY_WORD, AT(virt_type), "auto", virt_words, 0, 0, "auto proves by running a guest; kvm and qemu insist" },
+    { "auth", KEY_WORD, AT(auth), "none", auth_words, 0, 0, "none: everybody who reaches the address is the administrator" },
+    { "template_dir", KEY_STRING, AT(template_dir), "", NULL, 0, 0,
+      "where domain.xml is; empty: the build tree's, else " INSTALLED_TEMPLATES },
+    { "region", KEY_STRING, AT(region), "local", NULL, 0, 0, "this host's name to clients that ask for a region" },
+    { "workers", KEY_NUMBER, AT(workers), "4", NULL, 1, 64, "operations that run at the same time" },
+    { "http_threads", KEY_NUMBER, AT(http_threads), "2", NULL, 1, 32, "threads that answer requests, per address" },
+    { "stop_grace", KEY_DURATION, AT(stop_grace_ms), "10s", NULL, 0, 3600 * 1000,
+      "from asking a guest to shut down to its power-off" },
+    { "survey_deadline", KEY_DURATION, AT(survey_deadline_ms), "500ms", NULL, 10, 60 * 1000,
+      "how long a list waits for libvirt before it answers from the rows" },
+    { "create_deadline", KEY_DURATION, AT(create_deadline_ms), "10min", NULL, 1000, DAY_MS,
+      "a create that takes longer is undone" },
+    { "power_deadline", KEY_DURATION, AT(power_deadline_ms), "2min", NULL, 1000, DAY_MS, "start, stop, reboot, pause, resume" },
+    { "delete_deadline", KEY_DURATION, AT(delete_deadline_ms), "2min", NULL, 1000, DAY_MS, "then a delete is tried more rarely" },
+    { "image_deadline", KEY_DURATION, AT(image_deadline_ms), "1h", NULL, 1000, DAY_MS, "hashing and inspecting an image" },
+    { "probe_deadline", KEY_DURATION, AT(probe_deadline_ms), "15s", NULL, 100, 10 * 60 * 1000,
+      "for the probing guest to answer, per attempt" },
+    { "stop_deadline", KEY_DURATION, AT(stop_deadline_ms), "20s", NULL, 0, 10 * 60 * 1000,
+      "from SIGTERM to exit: what is under way is finished or parked" },
+    { "operation_retention", KEY_DURATION, AT(operation_retention_ms), "7d", NULL, 60 * 1000, 3650 * DAY_MS,
+      "ended operations are kept so long" },
+    { "operation_keep", KEY_NUMBER, AT(operation_keep), "10000", NULL, 100, 10000000, "and at most so many" },
+    { "event_retention", KEY_DURATION, AT(event_retention_ms), "7d", NULL, 60 * 1000, 3650 * DAY_MS,
+      "events and audit lines are kept so long" },
+    { "log_level", KEY_WORD, AT(log_level), "info", log_words, 0, 0, "debug, info, warn or error" },
+};
+
+/* ---- values ---- */
+
+static const struct unit {
+    const char *name;
+    uint64_t ms;
+} units[] = { { "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "min", 60000 }, { "h", 3600000 }, { "d", DAY_MS } };
+
+static int parse_duration(const char *text, uint64_t *out)
+{
+    char digits[16];
+    size_t n = strspn(text, "0123456789");
+    uint64_t value = 0;
+
+    if (n == 0 || n >= sizeof digits)
+        return -1;
+    (void)str_copy(digits, n + 1, text);
+    if (str_to_u64(digits, 1000000000000ULL, &value) < 0)
+        return -1;
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (str_equal(text + n, units[i].name)) {
+            *out = value * units[i].ms;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+static int set_number(const struct key *k, void *at, const char *text, struct err *e)
+{
+    uint64_t value = 0;
+    int parsed = k->kind == KEY_DURATION ? parse_duration(text, &value) : str_to_u64(text, UINT64_MAX, &value);
+
+    if (parsed < 0 || value < k->min || value > k->max)
+        return err_set(e, ERR_CONFIG, "%s: '%.64s' is not a %s from %llu to %llu%s", k->name, text,
+                       k->kind == KEY_DURATION ? "time (500ms, 10s, 2min, 1h, 7d)" : "number", (unsigned long long)k->min,
+                       (unsigned long long)k->max, k->kind == KEY_DURATION ? " ms" : "");
+    *(uint64_t *)at = value;
+    return 0;
+}
+
+static int set_word(const struct key *k, void *at, const char *text, struct err *e)
+{
+    AUTO_BUF known = { 0 };
+
+    for (int i = 0; k->words[i]; i++) {
+        if (strcmp(k->words[i], text) == 0) {
+            *(int *)at = i; /* every enum in struct config has int's size: the tables above start at 0 */
+            return 0;
+        }
+        buf_addf(&known, "%s%s", i > 0 ? ", " : "", k->words[i]);
+    }
+    return err_set(e, ERR_CONFIG, "%s: '%.64s' is none of: %s", k->name, text, known.data ? known.data : "");
+}
+
+static int set_string(const struct key *k, void *at, const char *text, struct err *e)
+{
+    char *copy = NULL;
+
+    if (strlen(text) > VALUE_MAX || (text[0] && !str_is_printable(text)))
+        return err_set(e, ERR_CONFIG, "%s: at most %d printable characters", k->name, VALUE_MAX);
+    copy = str_dup(text);
+    if (!copy)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    free(*(char **)at);
+    *(char **)at = copy;
+    return 0;
+}
+
+static int set_key(struct config *c, const struct key *k, const char *text, struct err *e)
+{
+    void *at = (char *)c + k->offset;
+
+    switch (k->kind) {
+    case KEY_STRING:
+        return set_string(k, at, text, e);
+    case KEY_WORD:
+        return set_word(k, at, text, e);
+    case KEY_NUMBER:
+    case KEY_DURATION:
+        return set_number(k, at, text, e);
+    }
+    return err_set(e, ERR_INTERNAL, "unknown kind of key");
+}
+
+/* ---- sources ---- */
+
+static int on_ini(void *arg, const char *section, const char *name, const char *value, struct err *e)
+{
+    if (section[0] && strcmp(section, "computed") != 0)
+        return err_set(e, ERR_CONFIG, "unknown section [%.64s]; the only one is [computed]", section);
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (strcmp(keys[i].name, name) == 0)
+            return set_key(arg, &keys[i], value, e);
+    return err_set(e, ERR_CONFIG, "unknown key '%.64s'", name);
+}
+
+static int read_file(const char *path, struct config *c, struct err *e)
+{
+    if (ini_read(path ? path : DEFAULT_FILE, on_ini, c, e) == 0)
+        return 0;
+    if (e->code == ERR_NOT_FOUND && !path) {
+        err_clear(e);
+        return 0;
+    }
+    return -1;
+}
+
+static int read_environment(struct config *c, struct err *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        char name[64] = "COMPUTED_";
+        const char *value;
+        size_t at = strlen(name);
+
+        for (const char *s = keys[i].name; *s && at < sizeof name - 1; s++)
+            name[at++] = (char)toupper((unsigned char)*s);
+        value = getenv(name);
+        if (value && set_key(c, &keys[i], value, e) < 0)
+            return err_wrap(e, "environment %s", name);
+    }
+    return 0;
+}
+
+/* A program that lies in a build tree uses the tree's templates. */
+static char *find_templates(void)
+{
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+
+    exe[n > 0 ? n : 0] = '\0';
+    for (int up = 0; up < 3; up++) {
+        char *slash = strrchr(exe, '/');
+        AUTO_FREE char *dir = NULL;
+        AUTO_FREE char *file = NULL;
+
+        if (!slash)
+            break;
+        *slash = '\0';
+        dir = str_printf("%s/templates", exe);
+        file = dir ? str_printf("%s/domain.xml", dir) : NULL;
+        if (file && access(file, R_OK) == 0)
+            return TAKE(dir);
+    }
+    return str_dup(INSTALLED_TEMPLATES);
+}
+
+int config_load(const char *path, struct config *out, struct err *e)
+{
+    AUTO_CONFIG c = { 0 };
+
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (set_key(&c, &keys[i], keys[i].initial, e) < 0)
+            return -1;
+    if (read_file(path, &c, e) < 0 || read_environment(&c, e) < 0)
+        return -1;
+    if (!c.template_dir[0]) {
+        free(c.template_dir);
+        c.template_dir = find_templates();
+    }
+    if (!c.template_dir)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    *out = c;
+    c = (struct config){ 0 };
+    return 0;
+}
+
+void config_done(struct config *c)
+{
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (keys[i].kind == KEY_STRING)
+            free(*(char **)((char *)c + keys[i].offset));
+    *c = (struct config){ 0 };
+}
+
+/* ---- checks ---- */
+
+int config_split(const char *key, const char *text, char ***out, struct err *e)
+{
+    char **list = calloc(1, (LISTEN_MAX + 1) * sizeof *list + strlen(text) + 1);
+    char *copy;
+    size_t n = 0;
+
+    if (!list)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    copy = (char *)(list + LISTEN_MAX + 1);
+    (void)str_copy(copy, strlen(text) + 1, text);
+    for (char *rest = copy, *item = strsep(&rest, ","); item; item = strsep(&rest, ",")) {
+        item += strspn(item, " \t");
+        item[strcspn(item, " \t")] = '\0';
+        if (!item[0])
+            continue;
+        if (n == LISTEN_MAX) {
+            free(list);
+            return err_set(e, ERR_CONFIG, "%s: at most %d entries", key, LISTEN_MAX);
+        }
+        list[n++] = item;
+    }
+    *out = list;
+    return 0;
+}
+
+/* Digits and dots only, so that 127.0.0.1.example.org is not taken for a loopback address. */
+static bool is_loopback_v4(const char *address)
+{
+    return str_starts_with(address, "127.") && address[strspn(address, "0123456789.")] == ':';
+}
+
+static bool is_private(const char *address)
+{
+    return str_starts_with(address, "unix:/") || is_loopback_v4(address) || str_starts_with(address, "[::1]:") ||
+           str_starts_with(address, "localhost:");
+}
+
+int config_check(const struct config *c, struct err *e)
+{
+    AUTO_FREE char **addresses = NULL;
+
+    if (c->state_dir[0] != '/')
+        return err_set(e, ERR_CONFIG, "state_dir: '%s' is not an absolute path", c->state_dir);
+    if (config_split("listen", c->listen, &addresses, e) < 0)
+        return -1;
+    if (!addresses[0])
+        return err_set(e, ERR_CONFIG, "listen: no address");
+    for (size_t i = 0; addresses[i]; i++)
+        if (c->auth == AUTH_NONE && !is_private(addresses[i]))
+            return err_set(e, ERR_CONFIG,
+                           "listen: '%s' is reachable for others, and auth=none would make each of them the administrator; "
+                           "listen on 127.0.0.1, [::1] or unix:/path",
+                           addresses[i]);
+    return 0;
+}
+
+/* ---- printing ---- */
+
+static void print_duration(uint64_t ms, FILE *to)
+{
+    size_t best = 1; /* ms */
+
+    for (size_t i = 1; i < ARRAY_LEN(units); i++)
+        if (ms % units[i].ms == 0 && ms > 0)
+            best = i;
+    (void)fprintf(to, "%llu%s", (unsigned long long)(ms / units[best].ms), units[best].name);
+}
+
+void config_print(const struct config *c, FILE *to)
+{
+    (void)fprintf(to, "[computed]\n");
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        const struct key *k = &keys[i];
+        const void *at = (const char *)c + k->offset;
+
+        (void)fprintf(to, "\n# %s\n%s = ", k->meaning, k->name);
+        switch (k->kind) {
+        case KEY_STRING:
+            (void)fprintf(to, "%s", *(char *const *)at);
+            break;
+        case KEY_WORD:
+            (void)fprintf(to, "%s", k->words[*(const int *)at]);
+            break;
+        case KEY_NUMBER:
+            (void)fprintf(to, "%llu", (unsigned long long)*(const uint64_t *)at);
+            break;
+        case KEY_DURATION:
+            print_duration(*(const uint64_t *)at, to);
+            break;
+        }
+        (void)fprintf(to, "\n");
+    }
+}

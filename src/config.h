@@ -1,0 +1,51 @@
+/* config: what the administrator can say: one table of keys, read from a file and from the environment. Private to main and app.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "core/core.h"
+
+enum auth_mode { AUTH_NONE };
+enum { LISTEN_MAX = 8 };
+
+/* Times in milliseconds; strings owned. */
+struct config {
+    char *listen; /* as written: addresses by commas */
+    char *hosts;  /* likewise: further names in the Host header; "" */
+    char *state_dir;
+    char *libvirt_uri; /* "": system when it opens read-write, else session */
+    char *template_dir;
+    char *region;
+    enum virt_choice virt_type;
+    enum auth_mode auth;
+    enum log_level log_level;
+    uint64_t workers, http_threads;
+    uint64_t stop_grace_ms, survey_deadline_ms, create_deadline_ms, power_deadline_ms, delete_deadline_ms, image_deadline_ms,
+        probe_deadline_ms, stop_deadline_ms, operation_retention_ms, event_retention_ms;
+    uint64_t operation_keep;
+};
+
+/* Defaults, then the file (NULL: the default one, which may be missing), then COMPUTED_<KEY>. ERR_CONFIG names file and line, or
+ * the variable. */
+int config_load(const char *path, struct config *out, struct err *e);
+void config_done(struct config *c);
+static inline void cleanup_config(struct config *c)
+{
+    config_done(c);
+}
+#define AUTO_CONFIG __attribute__((cleanup(cleanup_config))) struct config
+
+/* What may not be said together: auth=none on an address that others reach. */
+int config_check(const struct config *c, struct err *e);
+/* The effective configuration as a file that config_load reads, each key with its meaning. */
+void config_print(const struct config *c, FILE *to);
+/* Splits by commas, blanks trimmed, into a NULL-terminated array of at most LISTEN_MAX; one free() ends it all. ERR_CONFIG naming
+ * key. */
+int config_split(const char *key, const char *text, char ***out, struct err *e);
+
+#endif

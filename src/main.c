@@ -1,0 +1,136 @@
+/* main: arguments, signals, exit codes. Everything else is app's. */
+#include <getopt.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app.h"
+#include "config.h"
+
+#include "base/failpoint.h"
+#include "base/log.h"
+
+enum { EXIT_USAGE = 2 };
+enum option_code { OPT_CONFIG = 'c', OPT_HELP = 'h', OPT_VERSION = 'V', OPT_CHECK = 256, OPT_PRINT, OPT_ROUTES, OPT_FAILPOINTS };
+
+static const struct option options[] = {
+    { "config", required_argument, NULL, OPT_CONFIG },
+    { "check-config", no_argument, NULL, OPT_CHECK },
+    { "print-config", no_argument, NULL, OPT_PRINT },
+    { "print-routes", no_argument, NULL, OPT_ROUTES },
+    { "list-failpoints", no_argument, NULL, OPT_FAILPOINTS },
+    { "version", no_argument, NULL, OPT_VERSION },
+    { "help", no_argument, NULL, OPT_HELP },
+    { NULL, 0, NULL, 0 },
+};
+
+static void print_help(FILE *to)
+{
+    (void)fprintf(to,
+                  "usage: computed [--config FILE]\n"
+                  "\n"
+                  "Creates, lists, controls and deletes virtual machines on libvirt over REST.\n"
+                  "\n"
+                  "  -c, --config FILE    read FILE, which must exist (default: /etc/computed/computed.conf, which need not)\n"
+                  "      --check-config   read the configuration, say what is wrong, and exit\n"
+                  "      --print-config   print the effective configuration, each key with its meaning, and exit\n"
+                  "      --print-routes   print method, path and action of every route, and exit\n"
+                  "      --list-failpoints  print where a test build can be made to fail, and exit\n"
+                  "  -V, --version        print the version and exit\n"
+                  "  -h, --help           print this and exit\n"
+                  "\n"
+                  "Every key is also an environment variable: COMPUTED_LISTEN, COMPUTED_STATE_DIR, …\n"
+                  "SIGTERM and SIGINT finish or park what is under way, and end the daemon with exit code 0.\n");
+}
+
+static int fail(const struct err *e)
+{
+    (void)fprintf(stderr, "computed: %s\n", e->msg);
+    if (e->detail[0])
+        (void)fprintf(stderr, "computed: %s\n", e->detail);
+    return EXIT_FAILURE;
+}
+
+/* Every thread inherits this: signals are for main's sigwait alone, and a client that goes away is an error code, not a signal.
+ */
+static void block_signals(void)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* A daemon of a few MiB: two arenas instead of one per thread, and what was a long answer goes back to the kernel. */
+static void tune_memory(void)
+{
+    (void)mallopt(M_ARENA_MAX, 2);
+    (void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+    (void)mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+}
+
+enum mode { MODE_RUN, MODE_CHECK, MODE_PRINT };
+
+static int run(const char *path, enum mode mode)
+{
+    AUTO_CONFIG config = { 0 };
+    struct err e = ERR_INIT;
+
+    if (config_load(path, &config, &e) < 0 || config_check(&config, &e) < 0 || app_check_routes(&e) < 0)
+        return fail(&e);
+    if (mode == MODE_PRINT)
+        config_print(&config, stdout);
+    if (mode == MODE_CHECK)
+        (void)printf("computed: the configuration is good\n");
+    if (mode != MODE_RUN)
+        return EXIT_SUCCESS;
+    log_set_level(config.log_level);
+    block_signals();
+    return app_run(&config, &e) < 0 ? fail(&e) : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    const char *path = NULL;
+    enum mode mode = MODE_RUN;
+
+    tune_memory();
+    for (int opt = getopt_long(argc, argv, "c:hV", options, NULL); opt != -1;
+         opt = getopt_long(argc, argv, "c:hV", options, NULL)) {
+        switch (opt) {
+        case OPT_CONFIG:
+            path = optarg;
+            break;
+        case OPT_CHECK:
+            mode = MODE_CHECK;
+            break;
+        case OPT_PRINT:
+            mode = MODE_PRINT;
+            break;
+        case OPT_ROUTES:
+            app_print_routes();
+            return EXIT_SUCCESS;
+        case OPT_FAILPOINTS:
+            failpoint_list();
+            return EXIT_SUCCESS;
+        case OPT_VERSION:
+            (void)printf("computed %s\n", COMPUTED_VERSION);
+            return EXIT_SUCCESS;
+        case OPT_HELP:
+            print_help(stdout);
+            return EXIT_SUCCESS;
+        default:
+            print_help(stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    return run(path, mode);
+}

@@ -1,0 +1,217 @@
+"""The daemon under test, and a client of it. Standard library only."""
+import http.client
+import json
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import time
+import urllib.parse
+
+from openapi import Document
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("COMPUTED_BIN", str(ROOT / "build" / "test" / "computed"))
+DOCUMENT = Document((ROOT / "src" / "api" / "native" / "openapi.json").read_text())
+READY = "computed: listening on "
+DEADLINE_S = 90.0  # a sanitized build on a busy machine is slow; whoever waits goes on as soon as it is there
+
+
+def eventually(check, what, deadline_s=DEADLINE_S):
+    """What check() returns, once it is true."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = check()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline_s} s: {what}")
+        time.sleep(0.01)
+
+
+def by_age(items):
+    """The order of lists: creation, then id. Two may have been made within one millisecond."""
+    return sorted(items, key=lambda item: (item["created_at"], item["id"]))
+
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def code(self):
+        return self.json["code"]
+
+    def __repr__(self):
+        return f"<{self.status} {self.body[:400]!r}>"
+
+
+class Client:
+    """Each answer is held against the OpenAPI document before a test sees it."""
+
+    def __init__(self, host, port):
+        self.host, self.port = host, port
+
+    def call(self, method, path, body=None, headers=None):
+        """body: bytes as they are, anything else as JSON, None for none."""
+        headers = dict(headers or {})
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        if body is not None:
+            headers.setdefault("Content-Type", "application/json")
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=90)
+        try:
+            connection.request(method, path, body, headers)
+            answer = Answer(connection.getresponse())
+        finally:
+            connection.close()
+        DOCUMENT.check_answer(method, path, answer)
+        return answer
+
+    def get(self, path, **query):
+        """What is in path already stays; query is added to it, encoded."""
+        if query:
+            path += ("&" if "?" in path else "?") + urllib.parse.urlencode(query)
+        return self.call("GET", path)
+
+    def post(self, path, body=None, key=None):
+        return self.call("POST", path, body, {"Idempotency-Key": key} if key else None)
+
+    def patch(self, path, body):
+        return self.call("PATCH", path, body)
+
+    def delete(self, path):
+        return self.call("DELETE", path)
+
+    # ---- shorthands: what a test needs done, not what it tests ----
+    def wait(self, answer):
+        """The operation that an accepted request began, at its end."""
+        assert answer.status == 202, answer
+        path = answer.headers["Location"]
+        return eventually(lambda: self._ended(path), f"the end of {path}")
+
+    def _ended(self, path):
+        operation = self.get(path, wait=20).json
+        return operation if operation["status"] in ("succeeded", "failed") else None
+
+    def done(self, answer):
+        operation = self.wait(answer)
+        assert operation["status"] == "succeeded", operation
+        return operation
+
+    def create(self, name, **fields):
+        """A VM that is there."""
+        body = {"name": name, "image": "tiny", "vcpus": 1, "memory_mib": 64, "disk_gib": 1, **fields}
+        answer = self.post("/v1/vms", body)
+        self.done(answer)
+        return self.show(answer.json["id"])
+
+    def show(self, ref):
+        answer = self.get("/v1/vms/" + urllib.parse.quote(ref, safe=""))
+        assert answer.status == 200, answer
+        return answer.json
+
+    def act(self, ref, verb, body=None):
+        self.done(self.post(f"/v1/vms/{ref}/{verb}", body))
+        return self.show(ref)
+
+    def remove(self, ref):
+        self.done(self.delete(f"/v1/vms/{ref}"))
+
+    def upload(self, ref, data):
+        return self.call("PUT", f"/v1/images/{ref}/file", data, {"Content-Type": "application/octet-stream"})
+
+    def add_image(self, name, data=b"\0" * 65536, disk_format="raw"):
+        answer = self.post("/v1/images", {"name": name, "disk_format": disk_format})
+        assert answer.status == 201, answer
+        assert self.upload(answer.json["id"], data).status == 204
+        return answer.json["id"]
+
+
+class Daemon(Client):
+    """computed on a free port, on a fake hypervisor, in a directory of its own."""
+
+    def __init__(self, directory, **settings):
+        self.directory = pathlib.Path(directory)
+        self.state = self.directory / "state"
+        self.domains = self.directory / "domains"
+        self.failpoints = self.directory / "failpoints"
+        self.domains.mkdir(parents=True, exist_ok=True)
+        self.arm("")
+        self.settings = {"listen": "127.0.0.1:0", "state_dir": self.state, "libvirt_uri": f"fake://{self.domains}", "virt_type": "auto",
+                         "auth": "none", "template_dir": ROOT / "templates", "stop_grace": "1s", **settings}
+        self.start()
+
+    def start(self):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("COMPUTED_")}
+        environment.update({"COMPUTED_" + key.upper(): str(value) for key, value in self.settings.items()})
+        environment["COMPUTED_FAILPOINTS_FILE"] = str(self.failpoints)
+        self.log = open(self.directory / "log", "ab")
+        self.process = subprocess.Popen([BINARY], stdout=subprocess.PIPE, stderr=self.log, env=environment)
+        line = self._first_line()
+        assert line.startswith(READY), f"no ready line but {line!r}; the log: {self.log_text()[-2000:]}"
+        url = urllib.parse.urlsplit(line.removeprefix(READY).strip())
+        super().__init__(url.hostname, url.port)
+
+    def _first_line(self):
+        readable, _, _ = select.select([self.process.stdout], [], [], DEADLINE_S)
+        return self.process.stdout.readline().decode() if readable else ""
+
+    def stop(self):
+        """SIGTERM; the daemon must end well. A sanitizer's complaint is a bad end."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            code = "none: it had to be killed"
+        self.process.stdout.close()
+        self.log.close()
+        assert code == 0, f"exit code {code}; the log: {self.log_text()[-4000:]}"
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def log_text(self):
+        return (self.directory / "log").read_text(errors="replace")
+
+    # ---- the other side of the hypervisor ----
+    def arm(self, text):
+        """Failpoints; "" disarms."""
+        new = self.failpoints.with_suffix(".new")
+        new.write_text(text)
+        new.rename(self.failpoints)
+
+    def domain(self, vm_id):
+        """The fake's domain, or None."""
+        try:
+            return json.loads((self.domains / f"{vm_id}.json").read_text())
+        except FileNotFoundError:
+            return None
+
+    def edit_domain(self, vm_id, **changes):
+        """What an administrator does with virsh."""
+        new = self.domains / f".{vm_id}.test"
+        new.write_text(json.dumps({**self.domain(vm_id), **changes}))
+        new.rename(self.domains / f"{vm_id}.json")
+
+    def undefine(self, vm_id):
+        (self.domains / f"{vm_id}.json").unlink()
+
+    def hypervisor(self, trouble):
+        """trouble: "down" or "hang"; None ends it."""
+        for word in ("down", "hang"):
+            (self.domains / word).touch() if word == trouble else (self.domains / word).unlink(missing_ok=True)
+
+    def instance(self, vm_id):
+        return self.state / "instances" / vm_id

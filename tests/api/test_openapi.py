@@ -1,0 +1,93 @@
+"""The document against the daemon. Every test's answers are held against it (client.py); here each route is, and nothing is missing."""
+import subprocess
+
+import pytest
+
+from client import BINARY, DOCUMENT, ROOT
+from openapi import Mismatch
+
+
+def described():
+    return sorted((method, path, operation["x-action"]) for method, path, _, operation in DOCUMENT.routes)
+
+
+def test_the_daemon_serves_the_file(daemon):
+    answer = daemon.get("/openapi.json")
+    assert answer.body == (ROOT / "src" / "api" / "native" / "openapi.json").read_bytes()
+
+
+def test_the_same_routes(daemon):
+    printed = subprocess.run([BINARY, "--print-routes"], check=True, capture_output=True, text=True).stdout
+    assert sorted(tuple(line.split()) for line in printed.splitlines()) == described()
+
+
+def test_every_route_answers_as_described(own):
+    """A walk over all of them; the client compares. What each answers when all is well must be among what was seen."""
+    called = {}
+
+    def call(method, path, *args, **kwargs):
+        answer = getattr(own, method)(path, *args, **kwargs)
+        called.setdefault((answer_method(method), DOCUMENT.find(answer_method(method), path)[0]), set()).add(answer.status)
+        return answer
+
+    def answer_method(method):
+        return {"upload": "PUT"}.get(method, method.upper())
+
+    call("get", "/health")
+    call("get", "/openapi.json")
+    image = call("post", "/v1/images", {"name": "walk", "disk_format": "raw"}).json["id"]
+    called["PUT", "/v1/images/{ref}/file"] = {own.upload(image, b"\0" * 65536).status}
+    call("get", "/v1/images")
+    call("get", f"/v1/images/{image}")
+    call("post", "/v1/flavors", {"name": "walk", "vcpus": 1, "memory_mib": 64, "disk_gib": 1})
+    call("get", "/v1/flavors")
+    call("get", "/v1/flavors/walk")
+    vm = call("post", "/v1/vms", {"name": "walk", "image": "walk", "flavor": "walk", "metadata": {"a": "b"}, "tags": ["c"]})
+    own.done(vm)
+    call("get", "/v1/vms")
+    call("get", "/v1/vms/walk")
+    call("get", "/v1/vms/walk/console-log")
+    call("patch", "/v1/vms/walk", {"tags": ["d"]})
+    for verb in ("pause", "resume", "reboot", "stop", "start"):
+        own.done(call("post", f"/v1/vms/walk/{verb}"))
+    call("get", "/v1/operations")
+    call("get", vm.headers["Location"])
+    own.done(call("delete", "/v1/vms/walk"))
+    call("delete", "/v1/flavors/walk")
+    own.done(call("delete", f"/v1/images/{image}"))
+    own.arm("virt.define.before=hang(2000)")
+    hanging = own.post("/v1/vms", {"name": "walk", "image": "tiny", "flavor": "small"})
+    call("delete", hanging.headers["Location"])
+    own.wait(hanging)
+    assert sorted(called) == [(method, path) for method, path, _ in described()]
+    assert {route: statuses for route, statuses in called.items() if not statuses <= {200, 201, 202, 204}} == {}
+
+
+def test_every_reference_leads_somewhere():
+    def walk(node):
+        if isinstance(node, dict):
+            DOCUMENT.resolve(node)
+            for part in node.values():
+                walk(part)
+        elif isinstance(node, list):
+            for part in node:
+                walk(part)
+
+    walk(DOCUMENT.root)
+
+
+def test_every_schema_uses_keywords_that_the_judge_knows():
+    for name, schema in DOCUMENT.root["components"]["schemas"].items():
+        for part in [schema, *schema.get("properties", {}).values()]:
+            unknown = [k for k in part if k not in ("type", "$ref", "description", "default") and not hasattr(DOCUMENT, "_" + k)]
+            assert not unknown, (name, unknown)
+
+
+@pytest.mark.parametrize("schema,value", [
+    ({"type": "integer"}, True), ({"type": "integer"}, "1"), ({"type": ["string", "null"]}, 1), ({"type": "string", "format": "uuid"}, "x"),
+    ({"type": "string", "format": "date-time"}, "2026-01-01"), ({"type": "string", "pattern": "^a$"}, "b"), ({"enum": ["a"]}, "b"),
+    ({"type": "object", "properties": {}, "additionalProperties": False}, {"a": 1}), ({"type": "object", "required": ["a"]}, {}),
+    ({"$ref": "#/components/schemas/VMItem"}, {}), ({"type": "array", "maxItems": 0}, [1]), ({"type": "integer", "minimum": 1}, 0)])
+def test_the_judge_can_say_no(schema, value):
+    with pytest.raises(Mismatch):
+        DOCUMENT.check(schema, value, "here")

@@ -1,0 +1,171 @@
+/* Configuration: sources in order, every trap with its place, and what is printed is what is read. */
+#include <stdio.h>
+
+#include "../../src/config.h"
+#include "unit.h"
+
+static char *write_file(const char *text)
+{
+    static char path[] = "/tmp/computed-config-XXXXXX";
+    int fd;
+
+    snprintf(path, sizeof path, "/tmp/computed-config-XXXXXX");
+    fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    return path;
+}
+
+static void refused(const char *text, const char *needle)
+{
+    AUTO_CONFIG c = { 0 };
+    struct err e = ERR_INIT;
+    char *path = write_file(text);
+
+    unit_fails(config_load(path, &c, &e), ERR_CONFIG);
+    ck_assert_msg(strstr(e.msg, needle) || strstr(e.detail, needle), "'%s' is not in: %s (%s)", needle, e.msg, e.detail);
+    unlink(path);
+}
+
+START_TEST(defaults)
+{
+    AUTO_CONFIG c = { 0 };
+    struct err e = ERR_INIT;
+    char *path = write_file("");
+
+    unit_ok(config_load(path, &c, &e));
+    unlink(path);
+    ck_assert_str_eq(c.listen, "127.0.0.1:8081");
+    ck_assert_str_eq(c.state_dir, "/var/lib/computed");
+    ck_assert_str_eq(c.region, "local");
+    ck_assert_uint_eq(c.stop_grace_ms, 10000);
+    ck_assert_uint_eq(c.survey_deadline_ms, 500);
+    ck_assert_int_eq(c.virt_type, VIRT_CHOICE_AUTO);
+    unit_ok(config_check(&c, &e));
+}
+END_TEST
+
+START_TEST(file_then_environment)
+{
+    AUTO_CONFIG c = { 0 };
+    struct err e = ERR_INIT;
+    char *path = write_file("[computed]\nregion = north\nworkers = 7\nstop_grace = 2min\nvirt_type = qemu\n");
+
+    setenv("COMPUTED_WORKERS", "9", 1);
+    unit_ok(config_load(path, &c, &e));
+    unlink(path);
+    ck_assert_str_eq(c.region, "north");
+    ck_assert_uint_eq(c.workers, 9);
+    ck_assert_uint_eq(c.stop_grace_ms, 120000);
+    ck_assert_int_eq(c.virt_type, VIRT_CHOICE_QEMU);
+}
+END_TEST
+
+START_TEST(mistakes_have_a_place)
+{
+    refused("[computed]\nregion = a\nnonsense = 1\n", ":3: ");
+    refused("[other]\nregion = a\n", ":2: ");
+    refused("workers = 0\n", "workers");
+    refused("workers = 1x\n", ":1: ");
+    refused("stop_grace = 5 fortnights\n", "stop_grace");
+    refused("virt_type = xen\n", "auto, kvm, qemu");
+    refused("region = a ;b\n", ":1: ");
+    refused("region = a\n  workers = 2\n", ":2: ");
+    refused("region = a\nregion = b\n", ":2: ");
+}
+END_TEST
+
+START_TEST(a_named_file_must_exist)
+{
+    AUTO_CONFIG c = { 0 };
+    struct err e = ERR_INIT;
+
+    ck_assert_int_eq(config_load("/nonexistent/computed.conf", &c, &e), -1);
+}
+END_TEST
+
+START_TEST(environment_mistakes_name_the_variable)
+{
+    AUTO_CONFIG c = { 0 };
+    struct err e = ERR_INIT;
+    char *path = write_file("");
+
+    setenv("COMPUTED_LOG_LEVEL", "loud", 1);
+    unit_fails(config_load(path, &c, &e), ERR_CONFIG);
+    unlink(path);
+    ck_assert_ptr_nonnull(strstr(e.msg, "COMPUTED_LOG_LEVEL"));
+}
+END_TEST
+
+START_TEST(no_auth_stays_at_home)
+{
+    static const struct {
+        const char *listen;
+        int result;
+    } table[] = {
+        { "127.0.0.1:8081", 0 },
+        { "127.0.0.1:0, [::1]:0", 0 },
+        { "unix:/run/c.sock", 0 },
+        { "localhost:1", 0 },
+        { "0.0.0.0:8081", -1 },
+        { "127.0.0.1:1,[::]:1", -1 },
+        { "192.0.2.1:80", -1 },
+        { "127.0.0.1.example.org:80", -1 },
+        { "", -1 },
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        AUTO_CONFIG c = { 0 };
+        struct err e = ERR_INIT;
+        char *path = write_file("");
+
+        unit_ok(config_load(path, &c, &e));
+        unlink(path);
+        free(c.listen);
+        c.listen = strdup(table[i].listen);
+        ck_assert_msg(config_check(&c, &e) == table[i].result, "listen=%s", table[i].listen);
+    }
+}
+END_TEST
+
+START_TEST(what_is_printed_is_read_again)
+{
+    AUTO_CONFIG c = { 0 }, again = { 0 };
+    struct err e = ERR_INIT;
+    char *path = write_file(
+        "region = north\nsurvey_deadline = 750ms\nevent_retention = 36h\noperation_keep = 123\nlisten = unix:/a b,127.0.0.1:0\n");
+    FILE *f;
+
+    unit_ok(config_load(path, &c, &e));
+    f = fopen(path, "w");
+    config_print(&c, f);
+    fclose(f);
+    unit_ok(config_load(path, &again, &e));
+    unlink(path);
+    ck_assert_str_eq(again.region, "north");
+    ck_assert_uint_eq(again.survey_deadline_ms, 750);
+    ck_assert_uint_eq(again.event_retention_ms, 36ULL * 3600 * 1000);
+    ck_assert_uint_eq(again.operation_keep, 123);
+    ck_assert_str_eq(again.listen, c.listen);
+    ck_assert_str_eq(again.template_dir, c.template_dir);
+}
+END_TEST
+
+START_TEST(lists_are_split)
+{
+    char **list = NULL;
+    struct err e = ERR_INIT;
+
+    unit_ok(config_split("listen", " a , b,,c ", &list, &e));
+    ck_assert_str_eq(list[0], "a");
+    ck_assert_str_eq(list[1], "b");
+    ck_assert_str_eq(list[2], "c");
+    ck_assert_ptr_null(list[3]);
+    free(list);
+    unit_fails(config_split("listen", "1,2,3,4,5,6,7,8,9", &list, &e), ERR_CONFIG);
+}
+END_TEST
+
+UNIT_MAIN("app_config", defaults, file_then_environment, mistakes_have_a_place, a_named_file_must_exist,
+          environment_mistakes_name_the_variable, no_auth_stays_at_home, what_is_printed_is_read_again, lists_are_split)
