@@ -1,0 +1,193 @@
+/* Parsing of the command line by two tables: the verbs and the options. What a verb does is elsewhere. */
+#include "args.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/str.h"
+
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER };
+
+#define AT(member) offsetof(struct args, member)
+static const struct option_spec {
+    const char *name;
+    enum option_kind kind;
+    size_t offset;
+    bool is_global; /* every verb takes it */
+} options[] = {
+    { "--url", OPTION_TEXT, AT(url), true },
+    { "--json", OPTION_FLAG, AT(is_json), true },
+    { "--help", OPTION_FLAG, AT(is_help), true },
+    { "-h", OPTION_FLAG, AT(is_help), true },
+    { "--version", OPTION_FLAG, AT(is_version), true },
+    { "--format", OPTION_TEXT, AT(format), false },
+    { "--image", OPTION_TEXT, AT(image), false },
+    { "--flavor", OPTION_TEXT, AT(flavor), false },
+    { "--status", OPTION_TEXT, AT(status), false },
+    { "--vcpus", OPTION_NUMBER, AT(vcpus), false },
+    { "--memory-mib", OPTION_NUMBER, AT(memory_mib), false },
+    { "--disk-gib", OPTION_NUMBER, AT(disk_gib), false },
+    { "--lines", OPTION_NUMBER, AT(lines), false },
+    { "--no-start", OPTION_FLAG, AT(no_start), false },
+    { "--force", OPTION_FLAG, AT(force), false },
+    { "--wait", OPTION_FLAG, AT(wait), false },
+};
+#undef AT
+
+/* What is still to be read, and what was read so far without knowing the verb. */
+struct parser {
+    int argc;
+    char **argv;
+    int at;
+    const char *words[2 + OPERANDS_MAX]; /* noun, verb, operands */
+    size_t word_count;
+    bool seen[ARRAY_LEN(options)];
+    struct args *args;
+};
+
+static int find_option(const char *name, size_t len)
+{
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        if (strlen(options[i].name) == len && strncmp(options[i].name, name, len) == 0)
+            return (int)i;
+    return -1;
+}
+
+static int set_option(struct args *args, const struct option_spec *o, const char *value, struct err *e)
+{
+    char *member = (char *)args + o->offset;
+
+    switch (o->kind) {
+    case OPTION_FLAG:
+        *(bool *)(void *)member = true;
+        return 0;
+    case OPTION_TEXT:
+        *(const char **)(void *)member = value;
+        return 0;
+    case OPTION_NUMBER:
+        if (str_to_u64(value, UINT32_MAX, (uint64_t *)(void *)member) < 0)
+            return err_set(e, ERR_INVALID, "%s wants a number, not '%s'", o->name, value);
+        return 0;
+    }
+    return 0;
+}
+
+/* "--name value", "--name=value" or a flag. */
+static int parse_option(struct parser *p, struct err *e)
+{
+    const char *word = p->argv[p->at++];
+    const char *equals = strchr(word, '=');
+    int i = find_option(word, equals ? (size_t)(equals - word) : strlen(word));
+
+    if (i < 0)
+        return err_set(e, ERR_INVALID, "unknown option '%s'", word);
+    const struct option_spec *o = &options[i];
+    const char *value = equals ? equals + 1 : NULL;
+    if (o->kind == OPTION_FLAG && value)
+        return err_set(e, ERR_INVALID, "%s takes no value", o->name);
+    if (o->kind != OPTION_FLAG && !value) {
+        if (p->at >= p->argc)
+            return err_set(e, ERR_INVALID, "%s wants a value", o->name);
+        value = p->argv[p->at++];
+    }
+    p->seen[i] = true;
+    return set_option(p->args, o, value, e);
+}
+
+static int parse_words(struct parser *p, struct err *e)
+{
+    bool only_words = false; /* behind "--" */
+
+    while (p->at < p->argc) {
+        const char *word = p->argv[p->at];
+
+        if (!only_words && strcmp(word, "--") == 0) {
+            only_words = true;
+            p->at++;
+        } else if (!only_words && word[0] == '-' && word[1] != '\0') {
+            if (parse_option(p, e) < 0)
+                return -1;
+        } else {
+            if (p->word_count == ARRAY_LEN(p->words))
+                return err_set(e, ERR_INVALID, "'%s' is too much", word);
+            p->words[p->word_count++] = word;
+            p->at++;
+        }
+    }
+    return 0;
+}
+
+static const struct verb *find_verb(const struct parser *p, const struct verb *verbs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(verbs[i].noun, p->words[0]) != 0)
+            continue;
+        if (verbs[i].name[0] == '\0' || (p->word_count > 1 && strcmp(verbs[i].name, p->words[1]) == 0))
+            return &verbs[i];
+    }
+    return NULL;
+}
+
+static size_t operand_count(const char *synopsis)
+{
+    size_t count = 0;
+
+    for (const char *s = synopsis; *s >= 'A' && *s <= 'Z'; s += *s == ' ') {
+        count++;
+        s += strcspn(s, " ");
+    }
+    return count;
+}
+
+static bool takes(const struct verb *verb, const struct option_spec *o)
+{
+    size_t len = strlen(o->name);
+
+    if (o->is_global)
+        return true;
+    for (const char *s = strstr(verb->synopsis, o->name); s; s = strstr(s + len, o->name))
+        if (strchr(" ])|", s[len])) /* the terminating NUL included */
+            return true;
+    return false;
+}
+
+static int check_options(const struct parser *p, const struct verb *verb, struct err *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        if (p->seen[i] && !takes(verb, &options[i]))
+            return err_set(e, ERR_INVALID, "'%s %s' takes no %s", verb->noun, verb->name, options[i].name);
+    return 0;
+}
+
+static int take_operands(struct parser *p, const struct verb *verb, struct err *e)
+{
+    size_t first = verb->name[0] == '\0' ? 1 : 2;
+
+    if (p->word_count - first != operand_count(verb->synopsis))
+        return err_set(e, ERR_INVALID, "expected: computectl %s %s %s", verb->noun, verb->name, verb->synopsis);
+    for (size_t i = first; i < p->word_count; i++)
+        p->args->operands[i - first] = p->words[i];
+    return 0;
+}
+
+int args_parse(int argc, char **argv, const struct verb *verbs, size_t verb_count, struct args *out, struct err *e)
+{
+    struct args args = { .url = getenv("COMPUTED_URL") };
+    struct parser p = { .argc = argc, .argv = argv, .at = 1, .args = &args };
+
+    if (parse_words(&p, e) < 0)
+        return -1;
+    if (!args.is_help && !args.is_version) {
+        if (p.word_count == 0)
+            return err_set(e, ERR_INVALID, "what is to be done?");
+        args.verb = find_verb(&p, verbs, verb_count);
+        if (!args.verb)
+            return err_set(e, ERR_INVALID, "there is no '%s%s%s'", p.words[0], p.word_count > 1 ? " " : "",
+                           p.word_count > 1 ? p.words[1] : "");
+        if (take_operands(&p, args.verb, e) < 0 || check_options(&p, args.verb, e) < 0)
+            return -1;
+    }
+    *out = args;
+    return 0;
+}

@@ -1,0 +1,28 @@
+/* client: HTTP to one daemon, by libcurl. One thread. Whatever is not a success becomes an error that carries the daemon's own
+ * words. */
+#ifndef CLI_CLIENT_H
+#define CLI_CLIENT_H
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/json.h"
+
+struct client;
+
+/* "http://host:port" or "unix:/path/of/socket". */
+int client_new(const char *url, struct client **out, struct err *e);
+void client_free(struct client *c);
+DEFINE_AUTO(client, client_free)
+
+/* One request. body may be NULL; *out is a new reference, NULL when the answer has no body; out may be NULL. */
+int client_call(struct client *c, const char *method, const char *path, const json_t *body, json_t **out, struct err *e);
+/* GET of a text; caller frees. */
+int client_text(struct client *c, const char *path, char **out, struct err *e);
+/* PUT of a file's bytes; tells how far it is on a terminal. */
+int client_upload(struct client *c, const char *path, const char *file, struct err *e);
+/* The status of the last answer. */
+long client_status(const struct client *c);
+/* A path whose "{}" is replaced by a segment, which is escaped. Caller frees; NULL: no memory. */
+char *client_path(struct client *c, const char *pattern, const char *segment);
+
+#endif

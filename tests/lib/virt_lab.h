@@ -1,0 +1,297 @@
+/* virt_lab: one subject (a driver of virt), one daemon's worth of it, and what can be done to its domains behind virt's back.
+ * One world a process. */
+#ifndef TESTS_VIRT_LAB_H
+#define TESTS_VIRT_LAB_H
+
+#include <libvirt/libvirt.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "unit.h"
+
+#include "base/str.h"
+#include "base/thread.h"
+#include "base/xml.h"
+#include "virt/domain_xml.h"
+#include "virt/virt.h"
+
+#define TEMPLATES COMPUTED_SOURCE_DIR "/templates"
+enum { CONNECT_MS = 20000, ANSWER_MS = 5000 };
+
+/* What a driver cannot do is said here, so that a test that does not ask for it is no accident. */
+struct subject {
+    const char *name, *uri; /* a fake's uri is made per test */
+    bool tells_resets;
+    bool obeys_power_button;
+    bool wants_disk;
+};
+enum { FAKE, TEST, QEMU };
+static const struct subject subjects[] = {
+    [FAKE] = { "fake", NULL, true, true, true },
+    [TEST] = { "test", "test:///default", false, true, false },
+    [QEMU] = { "qemu", "qemu:///system", true, false, true },
+};
+static const struct subject *subject;
+
+/* One daemon's worth of virt: a state directory, a timer, and what the listener heard. */
+struct world {
+    char dir[PATH_MAX];
+    char *uri, *disk, *console, *fake_dir;
+    struct timer *timer;
+    virConnectPtr anchor; /* the test driver's world lasts as long as a connection does */
+    struct virt *v;
+    struct lock lock;
+    struct cond heard;
+    unsigned events, connects, disconnects;
+    uuid_text id;
+    struct virt_domain d;
+};
+static struct world w;
+static struct err e;
+
+static inline void on_event(void *arg, enum virt_event_kind kind, const char *id)
+{
+    (void)arg;
+    HOLD(&w.lock);
+    w.connects += kind == VIRT_EVENT_CONNECTED;
+    w.disconnects += kind == VIRT_EVENT_DISCONNECTED;
+    if (kind == VIRT_EVENT_DOMAIN && strcmp(id, w.id) == 0)
+        w.events++;
+    cond_broadcast(&w.heard);
+}
+
+static inline void await(const unsigned *count, unsigned at_least)
+{
+    HOLD(&w.lock);
+    while (*count < at_least)
+        if (!cond_wait_ms(&w.heard, &w.lock, ANSWER_MS))
+            ck_abort_msg("no event came");
+}
+
+static inline bool is(const char *name)
+{
+    return strcmp(subject->name, name) == 0;
+}
+
+static inline void __attribute__((format(printf, 1, 2))) run(const char *fmt, ...)
+{
+    char command[2 * PATH_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    ck_assert_int_lt(vsnprintf(command, sizeof(command), fmt, ap), (int)sizeof(command));
+    va_end(ap);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static inline void make_disk(const char *path)
+{
+    if (is("qemu"))
+        run("qemu-img create -q -f qcow2 '%s' 8M", path);
+    else
+        ck_assert_int_eq(close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
+}
+
+static inline void open_virt(const char *template_dir, const char *state_dir)
+{
+    struct virt_config config = { .uri = w.uri,
+                                  .template_dir = template_dir,
+                                  .state_dir = state_dir,
+                                  .readers = 2,
+                                  .keepalive_interval_s = 5,
+                                  .keepalive_count = 3,
+                                  .on_event = on_event };
+
+    unit_ok(virt_open(&config, w.timer, &w.v, &e));
+    unit_ok(virt_wait_connected(w.v, CONNECT_MS, &e));
+}
+
+static inline void reopen_virt(const char *template_dir, const char *state_dir)
+{
+    virt_close(w.v);
+    open_virt(template_dir, state_dir);
+}
+
+static inline void set_up(const struct subject *s)
+{
+    subject = s;
+    xml_init();
+    err_clear(&e);
+    (void)str_copy(w.dir, sizeof(w.dir), "/var/tmp/computed-virt-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(w.dir));
+    ck_assert_int_eq(chmod(w.dir, 0711), 0);
+    id_uuid(w.id);
+    run("mkdir -m 711 -p '%s'/instances", w.dir);
+    w.fake_dir = str_printf("%s/fake", w.dir);
+    w.uri = subject->uri ? str_dup(subject->uri) : str_printf("fake://%s", w.fake_dir);
+    w.disk = str_printf("%s/instances/disk.qcow2", w.dir);
+    w.console = str_printf("%s/instances/console.log", w.dir);
+    w.d = (struct virt_domain){ .id = w.id,
+                                .name = "名前 & <b>\"x\"</b>",
+                                .project = "default",
+                                .job = "job-1",
+                                .vcpus = 1,
+                                .memory_mib = 32,
+                                .disk_path = w.disk,
+                                .console_path = w.console,
+                                .accel = { VIRT_TYPE_QEMU, "" } };
+    make_disk(w.disk);
+    lock_init(&w.lock, RANK_LEAF);
+    cond_init(&w.heard);
+    unit_ok(timer_new(&w.timer, &e));
+    open_virt(TEMPLATES, w.dir);
+    w.anchor = subject->uri ? virConnectOpen(subject->uri) : NULL;
+}
+
+static inline void tear_down(void)
+{
+    (void)virt_destroy(w.v, w.id, &e);
+    (void)virt_undefine(w.v, w.id, &e);
+    if (w.anchor)
+        (void)virConnectClose(w.anchor);
+    virt_close(w.v);
+    timer_free(w.timer);
+    run("rm -rf '%s'", w.dir);
+    cond_done(&w.heard);
+    lock_done(&w.lock);
+    free(w.uri);
+    free(w.disk);
+    free(w.console);
+    free(w.fake_dir);
+}
+
+static inline enum virt_power power(void)
+{
+    struct virt_state state;
+
+    unit_ok(virt_state(w.v, w.id, &state, &e));
+    return state.power;
+}
+
+static inline void define(void)
+{
+    unit_ok(virt_define(w.v, &w.d, &e));
+}
+
+static inline void define_and_start(void)
+{
+    define();
+    unit_ok(virt_start(w.v, w.id, &e));
+}
+
+/* ---- surveys that a test waits for ---- */
+
+struct answer {
+    bool is_here;
+    struct virt_survey *found;
+};
+
+static inline void on_survey(void *arg, struct virt_survey *s)
+{
+    struct answer *a = arg;
+    HOLD(&w.lock);
+    ck_assert(!a->is_here);
+    a->is_here = true;
+    a->found = s ? virt_survey_ref(s) : NULL;
+    cond_broadcast(&w.heard);
+}
+
+static inline struct virt_survey *answer_of(struct answer *a)
+{
+    HOLD(&w.lock);
+    while (!a->is_here)
+        cond_wait(&w.heard, &w.lock);
+    return a->found;
+}
+
+static inline struct virt_survey *survey_all(void)
+{
+    struct answer a = { 0 };
+
+    virt_survey_all(w.v, ANSWER_MS, on_survey, &a);
+    return answer_of(&a);
+}
+
+static inline struct virt_survey *survey_each(struct virt_survey *base, const uuid_text *ids, size_t count)
+{
+    struct answer a = { 0 };
+
+    virt_survey_each(w.v, base, ids, count, ANSWER_MS, on_survey, &a);
+    return answer_of(&a);
+}
+
+static inline enum virt_power surveyed_power(void)
+{
+    AUTO(virt_survey) s = survey_all();
+
+    ck_assert_ptr_nonnull(s);
+    const struct virt_observation *o = virt_survey_find(s, w.id);
+    return o ? o->state.power : VIRT_ABSENT;
+}
+
+/* ---- what is behind virt's back ---- */
+
+static inline virDomainPtr raw_domain(virConnectPtr *connect)
+{
+    *connect = virConnectOpen(subject->uri);
+    ck_assert_ptr_nonnull(*connect);
+    virDomainPtr domain = virDomainLookupByUUIDString(*connect, w.id);
+    ck_assert_ptr_nonnull(domain);
+    return domain;
+}
+
+static inline void raw_close(virConnectPtr connect, virDomainPtr domain)
+{
+    (void)virDomainFree(domain);
+    (void)virConnectClose(connect);
+}
+
+static inline void edit_fake(const char *from, const char *to)
+{
+    run("sed -i 's/%s/%s/' '%s/%s.json'", from, to, w.fake_dir, w.id);
+}
+
+static inline void save_behind_our_back(void)
+{
+    virConnectPtr connect;
+
+    if (is("fake")) {
+        edit_fake("\"state\":\"running\"", "\"state\":\"stopped\",\"managed_save\":true");
+        return;
+    }
+    virDomainPtr domain = raw_domain(&connect);
+    ck_assert_int_eq(virDomainManagedSave(domain, 0), 0);
+    raw_close(connect, domain);
+}
+
+static inline void drop_tag_behind_our_back(void)
+{
+    virConnectPtr connect;
+
+    if (is("fake")) {
+        edit_fake("\"tag\":", "\"was\":");
+        return;
+    }
+    virDomainPtr domain = raw_domain(&connect);
+    ck_assert_int_eq(
+        virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, NULL, "computed", VIRT_METADATA_NS, VIR_DOMAIN_AFFECT_CONFIG),
+        0);
+    raw_close(connect, domain);
+}
+
+static inline void remove_behind_our_back(void)
+{
+    virConnectPtr connect;
+
+    if (is("fake")) {
+        run("rm '%s'/*.json", w.fake_dir);
+        return;
+    }
+    virDomainPtr domain = raw_domain(&connect);
+    ck_assert_int_eq(virDomainUndefine(domain), 0);
+    raw_close(connect, domain);
+}
+
+#endif

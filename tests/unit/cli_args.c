@@ -1,0 +1,93 @@
+/* The command line: what a verb's synopsis says is what the parser takes. */
+#include "../../src/cli/args.h"
+#include "unit.h"
+
+#include "base/cleanup.h"
+
+static const struct verb verbs[] = {
+    { "health", "", "", NULL },
+    { "thing", "list", "[--status S]", NULL },
+    { "thing", "make", "NAME FILE --image I [--vcpus N] [--wait]", NULL },
+    { "thing", "stop", "NAME [--force]", NULL },
+};
+
+static int parse(const char *const *words, struct args *out, struct err *e)
+{
+    char *argv[16] = { "computectl" };
+    int argc = 1;
+
+    for (; words[argc - 1]; argc++)
+        argv[argc] = (char *)(uintptr_t)words[argc - 1];
+    return args_parse(argc, argv, verbs, ARRAY_LEN(verbs), out, e);
+}
+#define WORDS(...)    ((const char *const[]){ __VA_ARGS__, NULL })
+#define NOTHING       ((const char *const[]){ NULL })
+#define REFUSED(list) unit_fails(parse((list), &args, &e), ERR_INVALID)
+
+START_TEST(verbs_operands_and_options)
+{
+    struct err e = ERR_INIT;
+    struct args args;
+
+    unit_ok(parse(WORDS("health"), &args, &e));
+    ck_assert_ptr_eq(args.verb, &verbs[0]);
+    unit_ok(parse(WORDS("thing", "make", "--image", "i", "a", "--vcpus=4", "b", "--wait"), &args, &e));
+    ck_assert_ptr_eq(args.verb, &verbs[2]);
+    ck_assert_str_eq(args.operands[0], "a");
+    ck_assert_str_eq(args.operands[1], "b");
+    ck_assert_str_eq(args.image, "i");
+    ck_assert_uint_eq(args.vcpus, 4);
+    ck_assert(args.wait && !args.force && !args.is_json);
+    unit_ok(parse(WORDS("--json", "thing", "list", "--url", "unix:/s", "--status=running"), &args, &e));
+    ck_assert(args.is_json);
+    ck_assert_str_eq(args.url, "unix:/s");
+    ck_assert_str_eq(args.status, "running");
+}
+END_TEST
+
+START_TEST(words_behind_two_dashes)
+{
+    struct err e = ERR_INIT;
+    struct args args;
+
+    unit_ok(parse(WORDS("thing", "stop", "--", "--force"), &args, &e));
+    ck_assert_str_eq(args.operands[0], "--force");
+    ck_assert(!args.force);
+}
+END_TEST
+
+START_TEST(help_needs_no_verb)
+{
+    struct err e = ERR_INIT;
+    struct args args;
+
+    unit_ok(parse(WORDS("--help"), &args, &e));
+    ck_assert(args.is_help);
+    unit_ok(parse(WORDS("thing", "-h"), &args, &e));
+    ck_assert(args.is_help);
+}
+END_TEST
+
+START_TEST(wrong_usage_is_refused)
+{
+    struct err e = ERR_INIT;
+    struct args args;
+
+    REFUSED(NOTHING);
+    REFUSED(WORDS("nothing"));
+    REFUSED(WORDS("thing"));
+    REFUSED(WORDS("thing", "eat"));
+    REFUSED(WORDS("health", "twice"));
+    REFUSED(WORDS("thing", "make", "a"));
+    REFUSED(WORDS("thing", "make", "a", "b", "c"));
+    REFUSED(WORDS("thing", "list", "--force"));
+    REFUSED(WORDS("thing", "list", "--no-such-option"));
+    REFUSED(WORDS("thing", "list", "--stat", "x"));
+    REFUSED(WORDS("thing", "list", "--status"));
+    REFUSED(WORDS("thing", "stop", "a", "--force=yes"));
+    REFUSED(WORDS("thing", "make", "a", "b", "--vcpus", "many"));
+    REFUSED(WORDS("thing", "make", "a", "b", "--vcpus", "-1"));
+}
+END_TEST
+
+UNIT_MAIN("cli_args", verbs_operands_and_options, words_behind_two_dashes, help_needs_no_verb, wrong_usage_is_refused)

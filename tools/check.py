@@ -1,0 +1,230 @@
+#!/usr/bin/python3
+"""check.py [--golden] [SUITE...]: what `make check` runs, with the time that each suite took.
+
+Runs every suite even when one fails. The last line is "N passed, N failed": tests of Check programs and pytest; a suite without tests of
+its own (a build, a lint) counts as one. Logs lie in build/check/; the end of a failed one is shown."""
+import argparse
+import dataclasses
+import os
+import pathlib
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+LOGS = ROOT / "build" / "check"
+JOBS = f"-j{os.cpu_count()}"
+PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-ra", "--color=no"]
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:halt_on_error=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:suppressions={ROOT}/tests/lib/tsan.supp",
+}
+BOUND_S = 1200
+TAIL_LINES = 60
+
+
+@dataclasses.dataclass
+class Result:
+    passed: int = 0
+    failed: int = 0
+    seconds: float = 0
+    logs: list = dataclasses.field(default_factory=list)
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.logs += other.logs
+
+
+class Ticker:
+    """Says on stderr what is being done, from the third second on."""
+
+    def __init__(self, text):
+        self.text, self.last, self.over = text, "", threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+        if sys.stderr.isatty():
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    def _run(self):
+        began, on_terminal = time.monotonic(), sys.stderr.isatty()
+        wait = 2
+        while not self.over.wait(wait):
+            spent = time.monotonic() - began
+            line = f"  {self.text}: {spent:.0f} s  {self.last}"
+            print("\r\033[K" + line[:118] if on_terminal else line, end="" if on_terminal else "\n", file=sys.stderr, flush=True)
+            wait = 1 if on_terminal else 20
+
+
+def run(name, command, environment=None, bound_s=BOUND_S):
+    """Exit status and output of one command; a process group of its own, which is ended when the time is over."""
+    log = LOGS / (re.sub(r"[^A-Za-z0-9_.-]+", "-", name) + ".log")
+    with open(log, "w") as out, Ticker(name) as ticker:
+        print("$ " + shlex.join(map(str, command)), file=out, flush=True)
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   env={**os.environ, **(environment or {})}, text=True, errors="replace", start_new_session=True)
+        timer = threading.Timer(bound_s, os.killpg, (process.pid, signal.SIGKILL))
+        timer.start()
+        try:
+            for line in process.stdout:
+                out.write(line)
+                ticker.last = line.strip()
+            status = process.wait()
+        except KeyboardInterrupt:
+            os.killpg(process.pid, signal.SIGTERM)
+            raise
+        finally:
+            timer.cancel()
+    return status, log.read_text(), log
+
+
+def single(name, command):
+    """A build or a lint: it is fine or it is not."""
+    status, _, log = run(name, command)
+    return Result(passed=int(status == 0), failed=int(status != 0), logs=[] if status == 0 else [log])
+
+
+def build(variant, *targets):
+    return single(f"build {variant}", ["make", "-s", "--no-print-directory", JOBS, f"V={variant}", *targets])
+
+
+def check_program(variant, program, environment):
+    """Counts from Check's own summary; a program that ends without one has failed."""
+    status, text, log = run(f"{variant} {program.parent.name} {program.name}", [program], environment)
+    match = re.search(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)$", text, re.MULTILINE)
+    checks, failures, errors = map(int, match.groups()) if match else (0, 0, 0)
+    failed = failures + errors
+    if status != 0 and failed == 0:
+        failed = 1
+    return Result(passed=checks - failures - errors, failed=failed, logs=[log] if failed else [])
+
+
+def check_programs(variant, *kinds, environment=None):
+    """Check programs of tests/unit and tests/contract, built and run."""
+    result = build(variant, *kinds)
+    if result.failed:
+        return result
+    base = ROOT / "build" / variant / "tests"
+    for source in sorted(p for kind in kinds for p in (ROOT / "tests" / kind).glob("*_*.c")):
+        result.add(check_program(variant, base / source.parent.name / source.stem, {**SANITIZERS, **(environment or {})}))
+    return result
+
+
+def pytest(name, command, environment=None):
+    status, text, log = run(name, command, {**SANITIZERS, **(environment or {})})
+    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|errors?|skipped)", text.rsplit("\n", 2)[-2])}
+    failed = counts.get("failed", 0) + counts.get("error", 0) + counts.get("errors", 0) + counts.get("skipped", 0)
+    if status != 0 and failed == 0:
+        failed = 1
+    return Result(passed=counts.get("passed", 0), failed=failed, logs=[log] if failed else [])
+
+
+def api(variant="test"):
+    result = build(variant, "all")
+    if not result.failed:
+        result.add(pytest(f"{variant} api", [*PYTEST, "tests/api"], {"COMPUTED_BIN": f"{ROOT}/build/{variant}/computed"}))
+    return result
+
+
+def end_to_end():
+    result = build("test", "all")
+    if not result.failed:
+        as_root = [] if os.geteuid() == 0 else ["sudo"]
+        result.add(pytest("e2e", [*as_root, "tests/lib/private_libvirt.py", *PYTEST, "tests/e2e"]))
+    return result
+
+
+def fuzz_corpora(variant):
+    result = build(variant, "fuzzers")
+    if result.failed:
+        return result
+    for source in sorted((ROOT / "tests" / "fuzz").glob("*.c")):
+        corpus = sorted((ROOT / "tests" / "fuzz" / "corpus" / source.stem).iterdir())
+        status, text, log = run(f"{variant} corpus {source.stem}", [ROOT / "build" / variant / "tests" / "fuzz" / source.stem, *corpus], SANITIZERS)
+        fine = status == 0 and f"{len(corpus)} inputs replayed" in text
+        result.add(Result(passed=int(fine), failed=int(not fine), logs=[] if fine else [log]))
+    return result
+
+
+def together(*results):
+    total = Result()
+    for result in results:
+        total.add(result)
+    return total
+
+
+def scripts():
+    return single("shellcheck", ["shellcheck", "-x", *sorted(str(p.relative_to(ROOT)) for p in shell_scripts())])
+
+
+def shell_scripts():
+    for folder in ("tools", ".ci", "tests"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.is_file() and (path.suffix == ".sh" or path.read_bytes()[:11] == b"#!/bin/bash"):
+                yield path
+
+
+SUITES = {
+    "build": lambda: together(build("release", "all"), build("test", "all", "unit", "contract")),
+    "clang": lambda: build("clang", "all", "unit", "contract"),
+    "unit": lambda: check_programs("test", "unit", "contract"),
+    "source": lambda: together(single("check-source", ["tools/check_source.py"]), scripts()),
+    "api": api,
+    "e2e": end_to_end,
+    "asan": lambda: together(check_programs("asan", "unit", "contract"), fuzz_corpora("asan"), api("asan")),
+}
+ON_DEMAND = {
+    "tsan": lambda: together(check_programs("tsan", "unit", "contract"), api("tsan")),
+}
+
+
+def show_failures(result):
+    for log in result.logs:
+        lines = log.read_text().splitlines()
+        print(f"\n---- the end of {log.relative_to(ROOT)} ----")
+        print("\n".join(lines[-TAIL_LINES:]))
+    if result.logs:
+        print()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--golden", action="store_true", help="rewrite golden files instead of comparing")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join([*SUITES, *ON_DEMAND]))
+    arguments = parser.parse_args()
+    if unknown := set(arguments.suites) - set(SUITES) - set(ON_DEMAND):
+        parser.error(f"no such suite: {', '.join(unknown)}")
+    if arguments.golden:
+        os.environ["COMPUTED_GOLDEN"] = "write"
+    LOGS.mkdir(parents=True, exist_ok=True)
+    results = {}
+    for name in arguments.suites or SUITES:
+        began = time.monotonic()
+        results[name] = {**SUITES, **ON_DEMAND}[name]()
+        results[name].seconds = time.monotonic() - began
+        show_failures(results[name])
+        print(f"{name:10} {results[name].passed:6} passed {results[name].failed:4} failed {results[name].seconds:8.1f} s", flush=True)
+    total = together(*results.values())
+    seconds = sum(r.seconds for r in results.values())
+    print(f"\n{'suite':10} {'passed':>7} {'failed':>7} {'seconds':>9}")
+    for name, result in results.items():
+        print(f"{name:10} {result.passed:7} {result.failed:7} {result.seconds:9.1f}")
+    print(f"{'all':10} {total.passed:7} {total.failed:7} {seconds:9.1f}\n")
+    print(f"{total.passed} passed, {total.failed} failed")
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
