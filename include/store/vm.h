@@ -49,6 +49,7 @@ struct vm_settled {
     const char *fault_code; /* NULL unless status is VM_ERROR */
     const char *fault_message;
     const char *fault_detail;
+    int64_t observed_at_ms; /* wall time of libvirt's word on it; 0: libvirt has not been asked */
 };
 /* Ends the task that `job` holds. ERR_CONFLICT when the VM is held by another job. */
 int store_vm_settle(struct txn *t, const char *id, const char *job, const struct vm_settled *now, struct err *e);

@@ -6,6 +6,7 @@
 
 #include "record.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
 
@@ -99,7 +100,8 @@ int vm_job_end(struct job_run *r, struct txn *t, const struct err *outcome, cons
         return 0;
     }
     if (!str_equal(vm->job, r->job->id))
-        return 0; /* a delete has taken it over */
+        return 0;                                       /* a delete has taken it over */
+    now.observed_at_ms = outcome ? 0 : clock_wall_ms(); /* the last step's call has just told */
     if (store_vm_settle(t, vm->id, r->job->id, &now, e) < 0 || record_vm_status(t, vm, now.status, now.reason, e) < 0)
         return -1;
     if (outcome || !event)

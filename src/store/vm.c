@@ -93,9 +93,10 @@ static const char *const vm_sql[VM_STMT_COUNT] = {
                 " WHERE id = ?1 AND row_version = ?2 AND task IS NULL",
     [VM_TAKE_OVER] = "UPDATE vm SET task = ?3, status = ?4, job = ?5, " VM_CHANGED "?6 WHERE id = ?1 AND row_version = ?2",
     [VM_SETTLE] = "UPDATE vm SET task = NULL, job = NULL, status = ?3, status_reason = ?4, fault_code = ?5, fault_message = ?6,"
-                  " fault_detail = ?7, " VM_CHANGED "?8 WHERE id = ?1 AND job = ?2",
-    [VM_OBSERVE] = "UPDATE vm SET status = ?3, status_reason = ?4, fault_code = ?5, fault_message = ?6, fault_detail = ?7,"
-                   " observed_at_ms = ?8, " VM_CHANGED "?8 WHERE id = ?1 AND row_version = ?2 AND task IS NULL",
+                  " fault_detail = ?7, observed_at_ms = max(observed_at_ms, ?9), " VM_CHANGED "?8 WHERE id = ?1 AND job = ?2",
+    [VM_OBSERVE] =
+        "UPDATE vm SET status = ?3, status_reason = ?4, fault_code = ?5, fault_message = ?6, fault_detail = ?7,"
+        " observed_at_ms = max(observed_at_ms, ?9), " VM_CHANGED "?8 WHERE id = ?1 AND row_version = ?2 AND task IS NULL",
     [VM_CHANGE] =
         "UPDATE vm SET name = coalesce(?3, name), metadata = coalesce(?4, metadata), tags = coalesce(?5, tags), " VM_CHANGED
         "?6 WHERE id = ?1 AND row_version = ?2",
@@ -301,7 +302,8 @@ static int write_settled(struct txn *t, int index, const char *id, struct value 
     AUTO_STMT st = stmt_use(t, STMT_VM, index);
 
     BIND(st, value_text(id), holder, value_text(vm_status_to_string(now->status)), value_text(now->reason),
-         value_text(now->fault_code), value_text(now->fault_message), value_text(now->fault_detail), value_int(clock_wall_ms()));
+         value_text(now->fault_code), value_text(now->fault_message), value_text(now->fault_detail), value_int(clock_wall_ms()),
+         value_int(now->observed_at_ms));
     if (stmt_run(st, e) < 0)
         return -1;
     return stmt_changes(st) == 1 ? 0 : lost(t, id, ERR_CONFLICT, "the VM has changed meanwhile", e);

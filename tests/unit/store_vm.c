@@ -393,7 +393,7 @@ END_TEST
 
 START_TEST(settling_ends_the_task_of_its_job)
 {
-    const struct vm_settled failed = { VM_ERROR, "reason", "disk_full", "message", "detail" };
+    const struct vm_settled failed = { VM_ERROR, "reason", "disk_full", "message", "detail", 0 };
     const struct vm_settled running = { .status = VM_RUNNING };
     struct vm vm, *back;
 
@@ -440,7 +440,7 @@ END_TEST
 
 START_TEST(observing_never_disturbs)
 {
-    const struct vm_settled paused = { .status = VM_PAUSED, .reason = "user" };
+    const struct vm_settled paused = { .status = VM_PAUSED, .reason = "user", .observed_at_ms = 77 };
     struct vm vm, *back;
 
     open_with_image(lab_open_memory);
@@ -450,7 +450,7 @@ START_TEST(observing_never_disturbs)
     back = get(vm.id);
     ck_assert_int_eq(back->status, VM_PAUSED);
     ck_assert_str_eq(back->status_reason, "user");
-    ck_assert_int_gt(back->observed_at_ms, 0);
+    ck_assert_int_eq(back->observed_at_ms, 77);
     ck_assert_int_eq(back->row_version, 2);
     LAB_WRITE(store_vm_take(t, back, VM_TASK_STOP, job_a, &e));
     vm_free(back);
