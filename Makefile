@@ -92,7 +92,6 @@ $(OUT)/obj/%.S.o: src/%.S
 	@mkdir -p $(@D)
 	@echo "  AS $<"
 	@$(CC) -Iinclude -g -MMD -MP -c -o $@ $<
-
 # .incbin is no #include: -MMD does not see it.
 $(OUT)/obj/api/native/openapi_json.S.o: src/api/native/openapi.json
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "app.h"
 #include "config.h"
@@ -11,7 +12,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, DESCRIPTORS = 4096 };
 enum option_code { OPT_CONFIG = 'c', OPT_HELP = 'h', OPT_VERSION = 'V', OPT_CHECK = 256, OPT_PRINT, OPT_ROUTES, OPT_FAILPOINTS };
 
 static const struct option options[] = {
@@ -73,6 +74,17 @@ static void tune_memory(void)
     (void)mallopt(M_TRIM_THRESHOLD, 128 * 1024);
 }
 
+/* The usual 1024 would not hold the connections that we let in, beside everything else. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 enum mode { MODE_RUN, MODE_CHECK, MODE_PRINT };
 
 static int run(const char *path, enum mode mode)
@@ -90,6 +102,7 @@ static int run(const char *path, enum mode mode)
         return EXIT_SUCCESS;
     log_set_level(config.log_level);
     block_signals();
+    raise_descriptor_limit();
     return app_run(&config, &e) < 0 ? fail(&e) : EXIT_SUCCESS;
 }
 

@@ -4,6 +4,7 @@
 #ifndef CORE_CORE_H
 #define CORE_CORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"
@@ -42,8 +43,9 @@ void core_on_virt_event(void *core, enum virt_event_kind kind, const char *id);
 int64_t core_stamp(void *core);
 /* Starts workers, the reconciler and the probe; what the last life left under way goes on. */
 int core_start(struct core *c, struct virt *virt, struct err *e);
-/* Finishes or parks what is under way within the deadline. */
-void core_stop(struct core *c, int64_t deadline_ms);
+/* Finishes or parks what is under way within the deadline. False: a step has not come back; nothing may be freed then, the
+ * process has to end. What it was doing goes on at the next start. */
+bool core_stop(struct core *c, int64_t deadline_ms);
 void core_free(struct core *c);
 DEFINE_AUTO(core, core_free)
 

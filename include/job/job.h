@@ -45,12 +45,10 @@ struct job_kind {
     uint32_t step_count;
     enum job_policy policy;
     bool is_cancellable; /* by a client */
-    /* Makes r->scratch when the job is taken up, frees it when it is put away; both may be NULL. A failure counts as the step's.
-     */
+    /* Makes r->scratch when the job is taken up, frees it when it is put away; both may be NULL. A failure is the step's. */
     int (*prepare)(struct job_run *r, struct err *e);
     void (*release)(struct job_run *r);
-    /* Called in the job's last transaction. outcome NULL: succeeded; else why it failed. Must not fail for a thing that is gone.
-     */
+    /* Called in the job's last transaction. outcome NULL: succeeded; else why it failed. What is gone is no failure. */
     int (*settle)(struct job_run *r, struct txn *t, const struct err *outcome, struct err *e);
     /* Called in the transaction that defers a retried job, so that its last error shows; may be NULL. */
     int (*deferred)(struct job_run *r, struct txn *t, const struct err *why, struct err *e);
@@ -80,8 +78,8 @@ int jobs_submit(struct jobs *js, struct txn *t, struct job *j, struct err *e);
 int jobs_cancel(struct jobs *js, struct txn *t, const char *id, struct err *e);
 bool jobs_is_cancellable(const struct jobs *js, const char *kind);
 
-/* Calls fn(arg) exactly once: when the job has ended, when wait_ms are over, or when the engine stops. Perhaps before it returns.
- */
+/* Calls fn(arg) exactly once: when the job has ended, when wait_ms are over, or when the engine stops; perhaps before it
+ * returns. ERR_OPERATION_NOT_FOUND; ERR_UNAVAILABLE when 4096 wait already. fn must not block. */
 typedef void job_done_fn(void *arg);
 int jobs_wait(struct jobs *js, const char *id, int64_t wait_ms, job_done_fn *fn, void *arg, struct err *e);
 

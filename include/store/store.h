@@ -31,8 +31,10 @@ int store_check(struct store *s, struct err *e);
 
 int txn_read(struct store *s, struct txn **out, struct err *e);  /* a snapshot */
 int txn_write(struct store *s, struct txn **out, struct err *e); /* BEGIN IMMEDIATE; one at a time, at most 5 s of waiting */
-int txn_commit(struct txn *t, struct err *e);                    /* after a failure nothing of it has happened */
-void txn_free(struct txn *t);                                    /* rolls back what was not committed */
+/* The same with a patience of its own: for who has something better to do than to wait. */
+int txn_write_within(struct store *s, int64_t wait_ms, struct txn **out, struct err *e);
+int txn_commit(struct txn *t, struct err *e); /* after a failure nothing of it has happened */
+void txn_free(struct txn *t);                 /* rolls back what was not committed */
 DEFINE_AUTO(txn, txn_free)
 /* Calls fn(arg) after a successful commit, outside the store's locks; when it is rolled back, never. At most 16 a transaction. */
 typedef void txn_fn(void *arg);

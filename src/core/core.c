@@ -71,11 +71,14 @@ int core_start(struct core *c, struct virt *virt, struct err *e)
     return reconciler_start(c->reconciler, e);
 }
 
-void core_stop(struct core *c, int64_t deadline_ms)
+bool core_stop(struct core *c, int64_t deadline_ms)
 {
-    jobs_stop(c->jobs, deadline_ms);
-    host_stop(c->host);
+    bool is_idle = jobs_stop(c->jobs, deadline_ms);
+
     reconciler_stop(c->reconciler);
+    if (is_idle)
+        host_stop(c->host);
+    return is_idle;
 }
 
 void core_free(struct core *c)

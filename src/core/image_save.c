@@ -62,13 +62,20 @@ static int drop_bytes(struct job_run *r, struct err *e)
     return disk_image_remove(core_of(r)->disk, r->job->target, e);
 }
 
-static int activate(struct txn *t, struct save *s, struct err *e)
+/* A row that is gone is no failure for a job that ends. */
+static int forgive_gone(struct err *e)
 {
-    struct image *i = s->image;
+    if (e->code != ERR_IMAGE_NOT_FOUND)
+        return -1;
+    err_clear(e);
+    return 0;
+}
 
-    i->size_bytes = s->facts.size_bytes;
-    i->virtual_size_bytes = s->facts.virtual_size_bytes;
-    (void)str_copy(i->sha256, sizeof i->sha256, s->facts.sha256);
+static int activate(struct txn *t, struct image *i, const struct image_facts *facts, struct err *e)
+{
+    i->size_bytes = facts->size_bytes;
+    i->virtual_size_bytes = facts->virtual_size_bytes;
+    (void)str_copy(i->sha256, sizeof i->sha256, facts->sha256);
     if (store_image_activate(t, i, e) < 0)
         return -1;
     i->status = IMAGE_ACTIVE;
@@ -77,17 +84,17 @@ static int activate(struct txn *t, struct save *s, struct err *e)
 
 static int settle_save(struct job_run *r, struct txn *t, const struct err *outcome, struct err *e)
 {
-    struct save *s = r->scratch;
+    AUTO(image) image = NULL;
     struct subject about = { "image", r->job->target };
 
     if (record_audit(t, &r->job->actor, r->job->kind, about, outcome ? "failed" : "succeeded", e) < 0)
         return -1;
-    if (!s)
-        return 0; /* the row was gone before the job began */
+    if (store_image_get(t, NULL, r->job->target, &image, e) < 0)
+        return forgive_gone(e);
     if (!outcome)
-        return activate(t, s, e);
+        return activate(t, image, &((struct save *)r->scratch)->facts, e);
     /* Another upload may be tried: the image is queued as before, and says what was wrong with the last one. */
-    return store_image_set_status(t, s->image, IMAGE_QUEUED, "", outcome->msg, e);
+    return store_image_set_status(t, image, IMAGE_QUEUED, "", outcome->msg, e);
 }
 
 static const struct job_step save_steps[] = { { "seal", seal, drop_bytes, 100 } };
@@ -112,12 +119,8 @@ static int settle_delete(struct job_run *r, struct txn *t, const struct err *out
 
     if (record_audit(t, &r->job->actor, r->job->kind, about, outcome ? "failed" : "succeeded", e) < 0)
         return -1;
-    if (store_image_get(t, NULL, r->job->target, &image, e) < 0) {
-        if (e->code != ERR_IMAGE_NOT_FOUND)
-            return -1;
-        err_clear(e);
-        return 0;
-    }
+    if (store_image_get(t, NULL, r->job->target, &image, e) < 0)
+        return forgive_gone(e);
     if (outcome)
         return store_image_set_status(t, image, IMAGE_ERROR, "", outcome->msg, e);
     return store_image_delete(t, image->id, e) < 0 ? -1 : record_image(t, "image.deleted", image, e);

@@ -115,7 +115,7 @@ static int write_differences(struct core *c, const struct virt_survey *s, const 
         if (rows[i].row_version > stamp || !reconcile_judge(&rows[i], &now, &want))
             continue;
         want.observed_at_ms = virt_survey_asked_ms(s);
-        if (!t && txn_write(c->store, &t, e) < 0)
+        if (!t && txn_write_within(c->store, c->config.survey_deadline_ms, &t, e) < 0)
             return -1;
         if (write_back(t, &rows[i], &want, e) < 0)
             return -1;

@@ -39,19 +39,9 @@ static int drop_overlay(struct job_run *r, struct err *e)
     return disk_instance_remove(vm_job_core(r)->disk, r->job->target, NULL, e);
 }
 
-static int undefine(struct job_run *r, struct err *e)
-{
-    return virt_undefine(vm_job_core(r)->virt, r->job->target, e);
-}
-
 static int start(struct job_run *r, struct err *e)
 {
     return vm_job_of(r)->wants_start ? virt_start(vm_job_core(r)->virt, r->job->target, e) : 0;
-}
-
-static int power_off(struct job_run *r, struct err *e)
-{
-    return virt_destroy(vm_job_core(r)->virt, r->job->target, e);
 }
 
 static int settle(struct job_run *r, struct txn *t, const struct err *outcome, struct err *e)
@@ -64,8 +54,8 @@ static int settle(struct job_run *r, struct txn *t, const struct err *outcome, s
 
 static const struct job_step steps[] = {
     { "overlay", make_overlay, drop_overlay, 30 },
-    { "define", vm_job_define, undefine, 60 },
-    { "start", start, power_off, 100 },
+    { "define", vm_job_define, vm_job_undefine, 60 },
+    { "start", start, vm_job_power_off, 100 },
 };
 
 const struct job_kind vm_create_kind = {

@@ -9,16 +9,6 @@
 #include "core/vm.h"
 #include "store/job.h"
 
-static int power_off(struct job_run *r, struct err *e)
-{
-    return virt_destroy(vm_job_core(r)->virt, r->job->target, e);
-}
-
-static int undefine(struct job_run *r, struct err *e)
-{
-    return virt_undefine(vm_job_core(r)->virt, r->job->target, e);
-}
-
 static int remove_folder(struct job_run *r, struct err *e)
 {
     uint32_t left = 0;
@@ -49,8 +39,8 @@ static int settle(struct job_run *r, struct txn *t, const struct err *outcome, s
 }
 
 static const struct job_step steps[] = {
-    { "power-off", power_off, NULL, 30 },
-    { "undefine", undefine, NULL, 60 },
+    { "power-off", vm_job_power_off, NULL, 30 },
+    { "undefine", vm_job_undefine, NULL, 60 },
     { "folder", remove_folder, NULL, 90 },
 };
 

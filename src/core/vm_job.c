@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/str.h"
 
 char *vm_job_params(bool wants_start, bool is_forced, enum vm_status from)
@@ -108,6 +109,25 @@ int vm_job_end(struct job_run *r, struct txn *t, const struct err *outcome, cons
         return 0;
     vm->status = now.status;
     return record_vm(t, event, vm, e);
+}
+
+static int spare_foreign(const struct job_run *r, struct err *e)
+{
+    if (e->code != ERR_FOREIGN_DOMAIN)
+        return -1;
+    log_warn("a domain of somebody else's bears the VM's id; it stays untouched", "vm", r->job->target, "job", r->job->id, NULL);
+    err_clear(e);
+    return 0;
+}
+
+int vm_job_power_off(struct job_run *r, struct err *e)
+{
+    return virt_destroy(vm_job_core(r)->virt, r->job->target, e) < 0 ? spare_foreign(r, e) : 0;
+}
+
+int vm_job_undefine(struct job_run *r, struct err *e)
+{
+    return virt_undefine(vm_job_core(r)->virt, r->job->target, e) < 0 ? spare_foreign(r, e) : 0;
 }
 
 static bool run_is_over(const void *r)

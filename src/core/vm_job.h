@@ -41,6 +41,11 @@ char *vm_job_params(bool wants_start, bool is_forced, enum vm_status from);
 int vm_job_end(struct job_run *r, struct txn *t, const struct err *outcome, const struct vm_settled *ok, const char *event,
                struct err *e);
 
+/* Steps that several kinds share. A domain of this id that does not carry our tag is somebody else's: it stays, and nothing of
+ * ours is left. */
+int vm_job_power_off(struct job_run *r, struct err *e);
+int vm_job_undefine(struct job_run *r, struct err *e);
+
 /* Defines the VM's domain as its row says; waits until it is known how guests run here. */
 int vm_job_define(struct job_run *r, struct err *e);
 

@@ -120,7 +120,7 @@ static void set_alarm(struct jobs *js, int64_t delay_ms)
 /* The allowance counts from the first claim in this boot: boot time means nothing in another one. */
 static void set_deadline(struct job *j)
 {
-    if (j->deadline_boot_ms != 0 && str_equal(j->deadline_boot_id, clock_boot_id()))
+    if (str_equal(j->deadline_boot_id, clock_boot_id()))
         return;
     j->deadline_boot_ms = clock_boot_ms() + j->timeout_ms;
     (void)str_copy(j->deadline_boot_id, sizeof(j->deadline_boot_id), clock_boot_id());

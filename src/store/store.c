@@ -197,6 +197,11 @@ int txn_write(struct store *s, struct txn **out, struct err *e)
     return txn_begin(s, true, s->wait_ms, out, e);
 }
 
+int txn_write_within(struct store *s, int64_t wait_ms, struct txn **out, struct err *e)
+{
+    return txn_begin(s, true, wait_ms, out, e);
+}
+
 void txn_free(struct txn *t)
 {
     if (!t)

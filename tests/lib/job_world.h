@@ -77,6 +77,7 @@ static inline int world_act(struct job_run *r, const char *act, struct err *e)
 {
     bool was_held = false;
 
+    (void)job_is_cancelled(r); /* the answer before the hold must not stick */
     lock_take(&world.lock);
     world_note_locked(act);
     if (world.hold && str_equal(world.hold, act)) {

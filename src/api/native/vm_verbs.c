@@ -1,4 +1,5 @@
 /* Creating, deleting and driving VMs: one core call each, answered with the operation that does the work. Reading is vms.c's. */
+#include "await.h"
 #include "native.h"
 #include "object.h"
 #include "operation_json.h"
@@ -52,16 +53,56 @@ int vms_delete(struct request *r, struct err *e)
 /* Whether {"force": true} means something, by verb. */
 static const bool is_forcible[] = { [VM_VERB_STOP] = true, [VM_VERB_REBOOT] = true, [VM_VERB_RESUME] = false };
 
-static int act(struct request *r, enum vm_verb what, struct err *e)
-{
-    AUTO_VERB verb = { 0 };
+/* A power verb: libvirt is asked first, so that what somebody did with virsh a moment ago counts when the verb is judged. */
+struct acting {
+    struct await await;
+    struct vm_query query;
+    struct vm_view *view;
+    enum vm_verb what;
     bool is_forced;
+};
 
-    if (verb_init(&verb, r, answer_accepted, e) < 0 || vm_body_force(r, is_forcible[what], &is_forced, e) < 0)
+static void acting_free(void *arg)
+{
+    struct acting *acting = arg;
+
+    vm_view_free(acting->view);
+    free(acting);
+}
+
+static int look(struct request *r, struct err *e)
+{
+    struct acting *acting = request_data(r);
+
+    return vm_view_begin(request_user(r), request_actor(r), &acting->query, await_done, &acting->await, &acting->view, e);
+}
+
+/* Whatever the look brought: no answer from libvirt leaves the rows to judge by, and a VM that is not there is the verb's to
+ * tell. */
+static int act_now(struct request *r, struct err *e)
+{
+    const struct acting *acting = request_data(r);
+    AUTO_VERB verb = { 0 };
+
+    if (verb_init(&verb, r, answer_accepted, e) < 0)
         return -1;
-    if (vm_act(request_user(r), request_actor(r), request_param(r, "ref"), what, is_forced, &verb.once, e) < 0)
+    if (vm_act(request_user(r), request_actor(r), acting->query.ref, acting->what, acting->is_forced, &verb.once, e) < 0)
         return -1;
     return verb_reply(&verb, r, e);
+}
+
+static int act(struct request *r, enum vm_verb what, struct err *e)
+{
+    struct acting *acting = calloc(1, sizeof(*acting));
+
+    if (!acting)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    request_set_data(r, acting, acting_free);
+    acting->what = what;
+    acting->query = (struct vm_query){ .ref = request_param(r, "ref"), .limit = 1 };
+    if (vm_body_force(r, is_forcible[what], &acting->is_forced, e) < 0)
+        return -1;
+    return await_start(&acting->await, r, look, act_now, e);
 }
 
 int vms_start(struct request *r, struct err *e)
