@@ -127,6 +127,8 @@ static int make_core(struct app *a, struct err *e)
         .readers = VIRT_READERS,
         .keepalive_interval_s = KEEPALIVE_INTERVAL_S,
         .keepalive_count = KEEPALIVE_COUNT,
+        /* Such guests reach this host's loopback, where everybody is the administrator. */
+        .refuses_user_network = c->auth == AUTH_NONE && config_has_tcp(c),
         .on_event = core_on_virt_event,
         .stamp = core_stamp,
     };

@@ -306,6 +306,19 @@ int config_check(const struct config *c, struct err *e)
     return 0;
 }
 
+bool config_has_tcp(const struct config *c)
+{
+    AUTO_FREE char **addresses = NULL;
+    struct err e = ERR_INIT;
+    bool has_tcp = false;
+
+    if (config_split("listen", c->listen, &addresses, &e) < 0)
+        return true; /* the careful answer */
+    for (size_t i = 0; addresses[i]; i++)
+        has_tcp = has_tcp || !str_starts_with(addresses[i], "unix:");
+    return has_tcp;
+}
+
 /* ---- printing ---- */
 
 static void print_duration(uint64_t ms, FILE *to)

@@ -3,6 +3,7 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -42,6 +43,7 @@ static inline void cleanup_config(struct config *c)
 
 /* What may not be said together: auth=none on an address that others reach. */
 int config_check(const struct config *c, struct err *e);
+bool config_has_tcp(const struct config *c); /* whether any address is not a unix socket */
 /* The effective configuration as a file that config_load reads, each key with its meaning. */
 void config_print(const struct config *c, FILE *to);
 /* Splits by commas, blanks trimmed, into a NULL-terminated array of at most LISTEN_MAX; one free() ends it all. ERR_CONFIG naming

@@ -47,6 +47,7 @@ struct virt_config {
     const char *template_dir;
     const char *state_dir;       /* a destructive verb wants a disk path below it; the probe's files lie in state_dir/probe */
     uint32_t readers;            /* 1..8 */
+    bool refuses_user_network;   /* virt_define takes no domain whose guest could reach this host's loopback */
     int keepalive_interval_s;    /* 5 */
     unsigned keepalive_count;    /* 3 */
     virt_event_fn *on_event;     /* may be NULL */
@@ -91,13 +92,16 @@ struct virt_domain {
     const char *job;
     uint32_t vcpus;
     uint64_t memory_mib;
-    const char *disk_path; /* qcow2 */
+    const char *disk_path;    /* qcow2 */
+    const char *image_path;   /* the disk's backing file, whose owner and mode stay; NULL: none is named */
+    const char *image_format; /* "qcow2" or "raw" */
     const char *console_path;
     struct virt_accel accel;
     bool autostart;
 };
-/* Defines, or redefines with the same result. ERR_TEMPLATE_INVALID: template unreadable or refused by libvirt (file and reason in
- * detail). ERR_FOREIGN_DOMAIN: a domain of this UUID exists without our tag. */
+/* Defines, or redefines with the same result. ERR_TEMPLATE_INVALID: template unreadable, refused by libvirt, or with user
+ * networking where that is refused (file and reason in detail). ERR_FOREIGN_DOMAIN: a domain of this UUID exists without our tag.
+ */
 int virt_define(struct virt *v, const struct virt_domain *d, struct err *e);
 /* Title and metadata after a rename; fine for a running domain. */
 int virt_rename(struct virt *v, const char *id, const char *name, struct err *e);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-enum { RANDOM_BYTES = 16 };
+enum { RANDOM_BYTES = UUID_BYTES };
 
 /* The kernel's generator is ready long before any daemon, and fails for no other reason than a broken system:
  * ids that repeat would be worse than the end of the process. */
@@ -31,20 +31,26 @@ static bool is_hyphen_place(size_t i)
     return i == 8 || i == 13 || i == 18 || i == 23;
 }
 
-void id_uuid(uuid_text out)
+void id_uuid_text(const uint8_t bytes[UUID_BYTES], uuid_text out)
 {
-    uint8_t bytes[RANDOM_BYTES];
     char *p = out;
 
-    fill_random(bytes);
-    bytes[6] = (uint8_t)((bytes[6] & 0x0F) | 0x40); /* version 4 */
-    bytes[8] = (uint8_t)((bytes[8] & 0x3F) | 0x80); /* the variant of RFC 9562 */
-    for (size_t i = 0; i < RANDOM_BYTES; i++) {
+    for (size_t i = 0; i < UUID_BYTES; i++) {
         if (is_hyphen_place((size_t)(p - out)))
             *p++ = '-';
         p = put_hex(p, bytes[i]);
     }
     *p = '\0';
+}
+
+void id_uuid(uuid_text out)
+{
+    uint8_t bytes[RANDOM_BYTES];
+
+    fill_random(bytes);
+    bytes[6] = (uint8_t)((bytes[6] & 0x0F) | 0x40); /* version 4 */
+    bytes[8] = (uint8_t)((bytes[8] & 0x3F) | 0x80); /* the variant of RFC 9562 */
+    id_uuid_text(bytes, out);
 }
 
 void id_hex32(hex32_text out)

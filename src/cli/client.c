@@ -32,6 +32,7 @@ struct exchange {
     const char *body; /* JSON text or NULL */
     FILE *file;       /* or a file to send */
     curl_off_t file_size;
+    int percent; /* as last told */
     struct buf answer;
     bool is_too_long;
 };
@@ -92,10 +93,14 @@ static size_t take_answer(char *data, size_t size, size_t count, void *arg)
 
 static int show_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
 {
-    (void)arg, (void)down_total, (void)down;
-    if (up_total > 0)
-        fprintf(stderr, "\r  %3d %% of %lld MiB%s", (int)(up * 100 / up_total), (long long)(up_total >> 20),
-                up == up_total ? ", being checked" : "");
+    struct exchange *x = arg;
+    int percent = up_total > 0 ? (int)(up * 100 / up_total) : 0;
+
+    (void)down_total, (void)down;
+    if (percent == x->percent)
+        return 0;
+    x->percent = percent;
+    fprintf(stderr, "\r  %3d %% of %lld MiB%s", percent, (long long)(up_total >> 20), percent == 100 ? ", being checked" : "");
     return 0;
 }
 
@@ -109,6 +114,7 @@ static void set_file(CURL *curl, struct exchange *x)
     if (isatty(STDERR_FILENO)) {
         curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
         curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, show_progress);
+        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, x);
     }
 }
 

@@ -21,13 +21,11 @@ static int make_overlay(struct job_run *r, struct err *e)
 {
     struct core *c = vm_job_core(r);
     const struct vm *vm = NULL;
-    AUTO(txn) t = NULL;
     AUTO(image) image = NULL;
     struct disk_overlay o;
 
-    if (vm_job_vm(r, &vm, e) < 0 || txn_read(c->store, &t, e) < 0 || store_image_get(t, NULL, vm->image, &image, e) < 0)
+    if (vm_job_vm(r, &vm, e) < 0 || vm_job_image(r, &image, e) < 0)
         return -1;
-    txn_free(TAKE(t));
     o = (struct disk_overlay){
         .vm_id = vm->id, .image_id = image->id, .image_format = image->disk_format, .size_bytes = vm->disk_gib * GIB
     };

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "store/image.h"
 
 char *vm_job_params(bool wants_start, bool is_forced, enum vm_status from)
 {
@@ -130,6 +131,16 @@ int vm_job_undefine(struct job_run *r, struct err *e)
     return virt_undefine(vm_job_core(r)->virt, r->job->target, e) < 0 ? spare_foreign(r, e) : 0;
 }
 
+int vm_job_image(const struct job_run *r, struct image **out, struct err *e)
+{
+    AUTO(txn) t = NULL;
+    const struct vm *vm = NULL;
+
+    if (vm_job_vm(r, &vm, e) < 0 || txn_read(vm_job_core(r)->store, &t, e) < 0)
+        return -1;
+    return store_image_get(t, NULL, vm->image, out, e);
+}
+
 static bool run_is_over(const void *r)
 {
     return job_is_cancelled(r);
@@ -141,14 +152,17 @@ int vm_job_define(struct job_run *r, struct err *e)
     const struct vm *vm = NULL;
     struct host_wait w = { .timeout_ms = job_remaining_ms(r), .is_over = run_is_over, .arg = r };
     struct virt_domain d;
+    AUTO(image) image = NULL;
     AUTO_FREE char *disk_path = NULL;
+    AUTO_FREE char *image_path = NULL;
     AUTO_FREE char *console_path = NULL;
 
-    if (vm_job_vm(r, &vm, e) < 0)
+    if (vm_job_vm(r, &vm, e) < 0 || vm_job_image(r, &image, e) < 0)
         return -1;
     disk_path = disk_overlay_path(c->disk, vm->id);
     console_path = disk_console_path(c->disk, vm->id);
-    if (!disk_path || !console_path)
+    image_path = disk_image_path(c->disk, image->id, image->disk_format);
+    if (!disk_path || !image_path || !console_path)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     d = (struct virt_domain){
         .id = vm->id,
@@ -158,6 +172,8 @@ int vm_job_define(struct job_run *r, struct err *e)
         .vcpus = vm->vcpus,
         .memory_mib = vm->memory_mib,
         .disk_path = disk_path,
+        .image_path = image_path,
+        .image_format = disk_format_to_string(image->disk_format),
         .console_path = console_path,
         .autostart = vm->autostart,
     };

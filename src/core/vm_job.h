@@ -7,6 +7,7 @@
 #include "internal.h"
 
 #include "job/job.h"
+#include "model/image.h"
 #include "model/vm.h"
 #include "store/vm.h"
 
@@ -32,6 +33,9 @@ static inline struct vm_job *vm_job_of(const struct job_run *r)
 }
 /* The VM, or ERR_VM_NOT_FOUND. */
 int vm_job_vm(const struct job_run *r, const struct vm **out, struct err *e);
+
+/* The row of the VM's image. Caller frees. ERR_IMAGE_NOT_FOUND. */
+int vm_job_image(const struct job_run *r, struct image **out, struct err *e);
 
 /* {"start":…} and the like, for core_submit; caller frees; NULL: no memory. */
 char *vm_job_params(bool wants_start, bool is_forced, enum vm_status from);

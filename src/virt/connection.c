@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "capabilities.h"
 #include "libvirt_error.h"
 
 #include "base/clock.h"
@@ -22,6 +23,7 @@ enum {
 static const int event_ids[] = { VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_ID_IO_ERROR };
 
 enum link { LINK_UNTRIED, LINK_DOWN, LINK_UP };
+enum dac { DAC_UNASKED, DAC_NO, DAC_YES };
 
 struct connection {
     atomic_uint refs;
@@ -34,7 +36,8 @@ struct connection {
     struct cond changed;
     enum link link GUARDED_BY(lock);
     virConnectPtr connect GUARDED_BY(lock);
-    char *uri GUARDED_BY(lock); /* set once */
+    enum dac dac GUARDED_BY(lock); /* of `connect`'s libvirt */
+    char *uri GUARDED_BY(lock);    /* set once */
     char reason[REASON_BYTES] GUARDED_BY(lock);
     bool is_lost GUARDED_BY(lock), is_closing GUARDED_BY(lock), is_gone GUARDED_BY(lock);
 };
@@ -190,6 +193,7 @@ static bool publish(struct connection *c, virConnectPtr connect, const char *uri
     if (c->is_closing || !c->uri)
         return false;
     c->connect = connect;
+    c->dac = DAC_UNASKED;
     c->link = LINK_UP;
     cond_broadcast(&c->changed);
     return true;
@@ -347,6 +351,33 @@ int connection_wait(struct connection *c, int64_t timeout_ms, struct err *e)
             return not_connected(c, e);
         (void)cond_wait_ms(&c->changed, &c->lock, left);
     }
+    return 0;
+}
+
+static bool recall_dac(struct connection *c, virConnectPtr connect, bool *out)
+{
+    HOLD(&c->lock);
+
+    *out = c->dac == DAC_YES;
+    return c->connect == connect && c->dac != DAC_UNASKED;
+}
+
+static void note_dac(struct connection *c, virConnectPtr connect, bool has_dac)
+{
+    HOLD(&c->lock);
+
+    if (c->connect == connect)
+        c->dac = has_dac ? DAC_YES : DAC_NO;
+}
+
+/* Not when connecting: on a cold cache libvirt would start every QEMU that there is before it answers. */
+int connection_has_dac(struct connection *c, virConnectPtr connect, bool *out, struct err *e)
+{
+    if (recall_dac(c, connect, out))
+        return 0;
+    if (capabilities_have_secmodel(connect, "dac", out, e) < 0)
+        return -1;
+    note_dac(c, connect, *out);
     return 0;
 }
 

@@ -42,6 +42,9 @@ void connection_free(struct connection *c); /* drops a reference; NULL is fine *
 /* A reference to libvirt's connection (AUTO_CONNECT); ERR_UNAVAILABLE with the last reason in detail while there is none. */
 int connection_get(struct connection *c, virConnectPtr *out, struct err *e);
 int connection_wait(struct connection *c, int64_t timeout_ms, struct err *e);
+/* Whether this libvirt has the security model "dac", which gives a guest's files to QEMU's user (in session mode it has not).
+ * `connect` is from connection_get; asked once, then remembered as long as it is the one in use. */
+int connection_has_dac(struct connection *c, virConnectPtr connect, bool *out, struct err *e);
 bool connection_is_up(struct connection *c);
 bool connection_is_down(struct connection *c);    /* an attempt failed, or it was lost; false before the first attempt ended */
 const char *connection_uri(struct connection *c); /* "" while unknown; for the connection's life */

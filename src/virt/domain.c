@@ -68,15 +68,24 @@ static int set_autostart(virDomainPtr domain, bool wanted, struct err *e)
     return 0;
 }
 
+static int build(struct libvirt *l, virConnectPtr connect, const struct virt_domain *d, char **xml, struct err *e)
+{
+    struct domain_xml_host host = {
+        .template_dir = l->config->template_dir,
+        .domain_type = libvirt_is_test(l) ? "test" : virt_type_to_string(d->accel.type),
+        .refuses_user_network = l->config->refuses_user_network,
+    };
+
+    return connection_has_dac(l->connection, connect, &host.has_dac, e) < 0 ? -1 : domain_xml_build(&host, d, xml, e);
+}
+
 int libvirt_define(void *self, const struct virt_domain *d, struct err *e)
 {
     struct libvirt *l = self;
-    const char *type = libvirt_is_test(l) ? "test" : virt_type_to_string(d->accel.type);
     AUTO_FREE char *xml = NULL;
     AUTO_CONNECT connect = NULL;
 
-    if (domain_xml_build(l->config->template_dir, type, d, &xml, e) < 0 || check_not_foreign(l, d->id, e) < 0 ||
-        connection_get(l->connection, &connect, e) < 0)
+    if (connection_get(l->connection, &connect, e) < 0 || build(l, connect, d, &xml, e) < 0 || check_not_foreign(l, d->id, e) < 0)
         return -1;
     AUTO_DOMAIN domain = virDomainDefineXMLFlags(connect, xml, 0);
     if (!domain)

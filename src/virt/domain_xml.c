@@ -14,8 +14,8 @@
 
 /* What a fill step sees; a step returns -1 only for want of memory. */
 struct filling {
+    const struct domain_xml_host *host;
     const struct virt_domain *d;
-    const char *domain_type;
     xmlNodePtr root, devices;
 };
 typedef int fill_fn(const struct filling *f);
@@ -124,7 +124,7 @@ static int fill_identity(const struct filling *f)
 {
     AUTO_FREE char *name = domain_xml_name(f->d->id);
 
-    if (!name || xml_attr_set(f->root, "type", f->domain_type) < 0 || !xml_set(f->root, "name", name))
+    if (!name || xml_attr_set(f->root, "type", f->host->domain_type) < 0 || !xml_set(f->root, "name", name))
         return -1;
     return xml_set(f->root, "uuid", f->d->id) && xml_set(f->root, "title", f->d->name) ? 0 : -1;
 }
@@ -195,6 +195,29 @@ static xmlNodePtr first_disk(xmlNodePtr devices)
     return disk ? disk : ADD_WITH(devices, "disk", { "device", "disk" });
 }
 
+/* libvirt gives every file of a chain to QEMU's user when a guest starts, and gives back the top one alone; the image is
+ * read-only and readable for all, so it is to stay its owner's. Other models (SELinux, AppArmor) are not named, and label as
+ * ever. */
+static int keep_owner(xmlNodePtr source)
+{
+    return ADD_WITH(source, "seclabel", { "model", "dac" }, { "relabel", "no" }) ? 0 : -1;
+}
+
+/* The whole chain, with its end: what is named here libvirt does not look for in the files. */
+static int fill_backing(const struct filling *f, xmlNodePtr disk)
+{
+    drop_node(xml_child(disk, "backingStore"));
+    if (!f->d->image_path)
+        return 0;
+    xmlNodePtr backing = ADD_WITH(disk, "backingStore", { "type", "file" });
+    if (!backing || !ADD_WITH(backing, "format", { "type", f->d->image_format }))
+        return -1;
+    xmlNodePtr source = ADD_WITH(backing, "source", { "file", f->d->image_path });
+    if (!source || (f->host->has_dac && keep_owner(source) < 0))
+        return -1;
+    return xml_add(backing, "backingStore", NULL) ? 0 : -1;
+}
+
 static int fill_disk(const struct filling *f)
 {
     xmlNodePtr disk = first_disk(f->devices);
@@ -204,7 +227,7 @@ static int fill_disk(const struct filling *f)
     if (!target || xml_attr_set(disk, "type", "file") < 0)
         return -1;
     drop_node(xml_child(disk, "source")); /* its other attributes belonged to another type of source */
-    if (!ADD_WITH(disk, "source", { "file", f->d->disk_path }))
+    if (!ADD_WITH(disk, "source", { "file", f->d->disk_path }) || fill_backing(f, disk) < 0)
         return -1;
     if (attr_default(driver, "name", "qemu") < 0 || xml_attr_set(driver, "type", "qcow2") < 0 ||
         attr_default(driver, "discard", "unmap") < 0)
@@ -260,7 +283,41 @@ static fill_fn *const fill_steps[] = {
     fill_identity, fill_metadata, fill_size, fill_cpu, fill_disk, fill_serial, fill_rng, fill_agent, fill_balloon,
 };
 
+/* ---- what it may not have ---- */
+
+/* No type is libvirt's word for "user". passt does the same from outside QEMU, behind whatever type. */
+static bool is_user_network(xmlNodePtr interface)
+{
+    AUTO_FREE char *type = xml_attr(interface, "type");
+    xmlNodePtr backend = xml_child(interface, "backend");
+    AUTO_FREE char *backend_type = backend ? xml_attr(backend, "type") : NULL;
+
+    return !type || str_equal(type, "user") || str_equal(backend_type, "passt");
+}
+
+static int check_networks(xmlNodePtr devices, struct err *e)
+{
+    for (xmlNodePtr i = xml_child(devices, "interface"); i; i = xml_next(i, "interface")) {
+        if (!is_user_network(i))
+            continue;
+        (void)err_set(e, ERR_TEMPLATE_INVALID,
+                      "user networking lets guests reach this host's loopback, where the daemon answers without credentials; "
+                      "listen on a unix socket only, or use another network");
+        return err_detail(e, "templates/" TEMPLATE_FILE ":%ld: an <interface> of type 'user'", xmlGetLineNo(i));
+    }
+    return 0;
+}
+
 /* ---- the door ---- */
+
+static int check_image(const struct virt_domain *d, struct err *e)
+{
+    if (d->image_path[0] != '/' || !str_is_printable(d->image_path))
+        return err_set_field(e, ERR_INVALID_FIELD, "image_path", "image_path must be absolute and printable text");
+    if (!str_equal(d->image_format, "qcow2") && !str_equal(d->image_format, "raw"))
+        return err_set_field(e, ERR_INVALID_FIELD, "image_format", "image_format must be qcow2 or raw");
+    return 0;
+}
 
 /* What XML cannot hold, and what libvirt would read as something else, ends here: names were checked at the front door, so this
  * is for rows that something else wrote. */
@@ -282,7 +339,7 @@ static int check_texts(const struct virt_domain *d, struct err *e)
         return err_set_field(e, ERR_INVALID_FIELD, "job", "job must be printable text");
     if (d->disk_path[0] != '/' || d->console_path[0] != '/')
         return err_set_field(e, ERR_INVALID_FIELD, "disk_path", "paths must be absolute");
-    return 0;
+    return d->image_path ? check_image(d, e) : 0;
 }
 
 static int wrong_root(xmlNodePtr root, struct err *e)
@@ -292,29 +349,31 @@ static int wrong_root(xmlNodePtr root, struct err *e)
                       root ? (const char *)root->name : "");
 }
 
-static int fill(xmlDocPtr doc, const char *domain_type, const struct virt_domain *d, struct err *e)
+static int fill(xmlDocPtr doc, const struct domain_xml_host *host, const struct virt_domain *d, struct err *e)
 {
     xmlNodePtr root = xmlDocGetRootElement(doc);
 
     if (!root || strcmp((const char *)root->name, "domain") != 0)
         return wrong_root(root, e);
-    struct filling f = { d, domain_type, root, child_or_new(root, "devices") };
+    struct filling f = { host, d, root, child_or_new(root, "devices") };
     if (!f.devices)
         return no_memory(e);
+    if (host->refuses_user_network && check_networks(f.devices, e) < 0)
+        return -1;
     for (size_t i = 0; i < ARRAY_LEN(fill_steps); i++)
         if (fill_steps[i](&f) < 0)
             return no_memory(e);
     return 0;
 }
 
-int domain_xml_build(const char *template_dir, const char *domain_type, const struct virt_domain *d, char **out, struct err *e)
+int domain_xml_build(const struct domain_xml_host *host, const struct virt_domain *d, char **out, struct err *e)
 {
-    AUTO_FREE char *path = str_printf("%s/" TEMPLATE_FILE, template_dir);
+    AUTO_FREE char *path = str_printf("%s/" TEMPLATE_FILE, host->template_dir);
     AUTO_XML doc = NULL;
 
     if (!path)
         return no_memory(e);
-    if (check_texts(d, e) < 0 || xml_parse_file(path, &doc, e) < 0 || fill(doc, domain_type, d, e) < 0)
+    if (check_texts(d, e) < 0 || xml_parse_file(path, &doc, e) < 0 || fill(doc, host, d, e) < 0)
         return -1;
     char *text = xml_text(doc);
     if (!text)

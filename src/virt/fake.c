@@ -64,6 +64,19 @@ static int load_or_new(struct fake *f, const char *id, json_t **record, struct e
     return *record ? fake_record_set_state(*record, VIRT_STOPPED, NULL, e) : err_set(e, ERR_NO_MEMORY, "out of memory");
 }
 
+/* As on qemu:///system, which the fake stands for. */
+static int build(const struct virt_config *config, const struct virt_domain *d, char **xml, struct err *e)
+{
+    struct domain_xml_host host = {
+        .template_dir = config->template_dir,
+        .domain_type = virt_type_to_string(d->accel.type),
+        .has_dac = true,
+        .refuses_user_network = config->refuses_user_network,
+    };
+
+    return domain_xml_build(&host, d, xml, e);
+}
+
 static int fake_define(void *self, const struct virt_domain *d, struct err *e)
 {
     struct fake *f = self;
@@ -72,7 +85,7 @@ static int fake_define(void *self, const struct virt_domain *d, struct err *e)
 
     if (fake_gate(f, e) < 0)
         return -1;
-    if (domain_xml_build(fake_config(f)->template_dir, virt_type_to_string(d->accel.type), d, &xml, e) < 0)
+    if (build(fake_config(f), d, &xml, e) < 0)
         return -1;
     HOLD_FILES(f);
     if (load_or_new(f, d->id, &record, e) < 0 || describe(record, d, xml, e) < 0)

@@ -48,14 +48,33 @@ static void source_free_handle(void *handle)
 
 /* ---- all ---- */
 
+/* virDomainGetUUIDString prints by printf, which shows in a survey of thousands. */
+static int read_id(virDomainPtr domain, uuid_text out)
+{
+    uint8_t bytes[VIR_UUID_BUFLEN];
+
+    if (virDomainGetUUID(domain, bytes) < 0)
+        return -1;
+    id_uuid_text(bytes, out);
+    return 0;
+}
+
+/* Usage is asked of these alone; for others a handle would only be a domain's size in memory until the survey goes. */
+static bool deserves_handle(struct virt_state state)
+{
+    return state.power == VIRT_RUNNING || state.power == VIRT_PAUSED;
+}
+
 static int add_row(struct virt_survey *into, virDomainPtr domain, struct virt_state state, struct err *e)
 {
     struct virt_observation o = { .state = state };
+    virDomainPtr handle = deserves_handle(state) ? domain : NULL;
 
-    if (virDomainGetUUIDString(domain, o.id) < 0)
+    if (read_id(domain, o.id) < 0)
         return libvirt_failed(e, "a domain without an id");
-    (void)virDomainRef(domain);
-    return survey_add(into, &o, domain, e);
+    if (handle)
+        (void)virDomainRef(handle);
+    return survey_add(into, &o, handle, e);
 }
 
 static struct virt_state stats_state(const virDomainStatsRecord *record)
@@ -111,7 +130,7 @@ static int mark_managed_saves(virConnectPtr connect, struct virt_survey *into, s
         return libvirt_failed(e, "the managed saves cannot be listed");
     for (int i = 0; i < count; i++) {
         uuid_text id;
-        struct virt_observation *o = virDomainGetUUIDString(domains[i], id) == 0 ? survey_edit(into, id) : NULL;
+        struct virt_observation *o = read_id(domains[i], id) == 0 ? survey_edit(into, id) : NULL;
         if (o && o->state.power == VIRT_STOPPED)
             o->state = (struct virt_state){ VIRT_SUSPENDED, NULL };
     }

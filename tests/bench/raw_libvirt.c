@@ -78,6 +78,7 @@ static void on_info(struct bench *b, char *args)
 static char *make_xml(const struct bench *b, char *args)
 {
     struct err e = ERR_INIT;
+    struct domain_xml_host host = { .template_dir = b->template_dir, .domain_type = "qemu" };
     char *rest = NULL;
     char *xml = NULL;
     struct virt_domain d = {
@@ -95,7 +96,7 @@ static char *make_xml(const struct bench *b, char *args)
     if (!d.console_path)
         die("define ID DISK CONSOLE");
     (void)snprintf(d.accel.cpu, sizeof(d.accel.cpu), "%s", b->cpu);
-    check(domain_xml_build(b->template_dir, "qemu", &d, &xml, &e), e.msg);
+    check(domain_xml_build(&host, &d, &xml, &e), e.msg);
     return xml;
 }
 

@@ -163,6 +163,47 @@ START_TEST(reports_a_template_that_is_refused)
 }
 END_TEST
 
+START_TEST(refuses_user_networking_when_told_to)
+{
+    AUTO_FREE char *dir = str_printf("%s/user", w.dir);
+
+    run("mkdir '%s'", dir);
+    run("echo \"<domain><os><type>hvm</type></os><devices><interface type='user'/></devices></domain>\" > '%s'/domain.xml", dir);
+    w.refuses_user_network = true;
+    reopen_virt(dir, w.dir);
+    unit_fails(virt_define(w.v, &w.d, &e), ERR_TEMPLATE_INVALID);
+    ck_assert_ptr_nonnull(strstr(e.msg, "loopback"));
+    ck_assert_int_eq(power(), VIRT_ABSENT);
+    reopen_virt(TEMPLATES, w.dir);
+    define();
+    unit_ok(virt_undefine(w.v, w.id, &e));
+    w.refuses_user_network = false;
+    reopen_virt(dir, w.dir);
+    define();
+}
+END_TEST
+
+/* The image as it is before and after a guest ran on it, and what the definition says to keep it so. */
+START_TEST(leaves_the_image_its_owner)
+{
+    struct stat before, while_running, after;
+
+    ck_assert_int_eq(stat(w.image, &before), 0);
+    define_and_start();
+    AUTO_FREE char *xml = definition();
+    ck_assert_ptr_nonnull(strstr(xml, w.image));
+    ck_assert_int_eq(strstr(xml, "relabel=") != NULL, subject->has_dac);
+    ck_assert_int_eq(stat(w.image, &while_running), 0);
+    unit_ok(virt_destroy(w.v, w.id, &e));
+    ck_assert_int_eq(stat(w.image, &after), 0);
+    ck_assert_uint_eq(while_running.st_uid, before.st_uid);
+    ck_assert_uint_eq(while_running.st_gid, before.st_gid);
+    ck_assert_uint_eq(while_running.st_mode, before.st_mode);
+    ck_assert_uint_eq(after.st_uid, before.st_uid);
+    ck_assert_uint_eq(after.st_mode, before.st_mode);
+}
+END_TEST
+
 START_TEST(says_no_when_the_disk_is_missing)
 {
     define();
@@ -357,6 +398,8 @@ static TCase *case_of(const struct subject *s, void (*set_up_subject)(void))
         lists_what_carries_our_tag,
         renames_and_stays_ours,
         reports_a_template_that_is_refused,
+        refuses_user_networking_when_told_to,
+        leaves_the_image_its_owner,
         suspends_and_comes_back,
         shuts_down,
         wakes_who_waits_and_tells_the_listener,

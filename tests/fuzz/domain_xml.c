@@ -1,5 +1,5 @@
-/* fuzz/domain_xml: any bytes as the texts of a VM, one a line: name, project, job, disk, console, CPU. What is built parses back
- * to the same name, one disk with the same path, and no element that the template and the filling do not know. */
+/* fuzz/domain_xml: any bytes as the texts of a VM, one a line: name, project, job, disk, console, CPU, image. What is built
+ * parses back to the same name, one disk with the same path, and no element that the template and the filling do not know. */
 #include "virt/domain_xml.h"
 
 #include <stdint.h>
@@ -14,13 +14,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-enum { TEXTS = 6 };
+enum { TEXTS = 7 };
 
 static const char *const known_elements[] = {
-    "domain", "name",    "uuid",   "title",      "metadata",    "vm",        "memory",   "vcpu",       "cpu",
-    "model",  "os",      "type",   "boot",       "acpi",        "features",  "apic",     "clock",      "devices",
-    "disk",   "driver",  "target", "source",     "serial",      "log",       "console",  "controller", "channel",
-    "rng",    "backend", "stats",  "memballoon", "on_poweroff", "on_reboot", "on_crash",
+    "backingStore", "format",     "seclabel",    "domain",    "name",       "uuid",    "title",  "metadata",
+    "vm",           "memory",     "vcpu",        "cpu",       "model",      "os",      "type",   "boot",
+    "acpi",         "features",   "apic",        "clock",     "devices",    "disk",    "driver", "target",
+    "source",       "serial",     "log",         "console",   "controller", "channel", "rng",    "backend",
+    "stats",        "memballoon", "on_poweroff", "on_reboot", "on_crash",
 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -68,6 +69,9 @@ static void check(const char *text, const struct virt_domain *d)
     require(str_equal(title, d->name) && !xml_next(xml_child(root, "title"), "title"));
     require(disk && !xml_next(disk, "disk"));
     require_attr(xml_child(disk, "source"), "file", d->disk_path);
+    require(!xml_child(disk, "backingStore") == !d->image_path);
+    if (d->image_path)
+        require_attr(xml_find(disk, "backingStore/source"), "file", d->image_path);
     require_attr(xml_find(root, "devices/serial/log"), "file", d->console_path);
     require_attr(xml_find(root, "metadata/vm"), "name", d->name);
     require_attr(xml_find(root, "metadata/vm"), "project", d->project);
@@ -102,9 +106,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                              .vcpus = 1,
                              .memory_mib = 64,
                              .disk_path = lines[3],
-                             .console_path = lines[4] };
+                             .console_path = lines[4],
+                             .image_path = lines[6][0] ? lines[6] : NULL,
+                             .image_format = "qcow2" };
+    static const struct domain_xml_host host = {
+        .template_dir = COMPUTED_SOURCE_DIR "/templates", .domain_type = "qemu", .has_dac = true, .refuses_user_network = true
+    };
     (void)str_copy(d.accel.cpu, sizeof(d.accel.cpu), lines[5]);
-    if (domain_xml_build(COMPUTED_SOURCE_DIR "/templates", "qemu", &d, &xml, &e) == 0)
+    if (domain_xml_build(&host, &d, &xml, &e) == 0)
         check(xml, &d);
     else
         require(e.code == ERR_INVALID_FIELD && e.field[0] != '\0');

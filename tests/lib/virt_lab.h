@@ -26,19 +26,21 @@ struct subject {
     bool tells_resets;
     bool obeys_power_button;
     bool wants_disk;
+    bool has_dac; /* security model "dac": gives a guest's files to QEMU's user */
 };
 enum { FAKE, TEST, QEMU };
 static const struct subject subjects[] = {
-    [FAKE] = { "fake", NULL, true, true, true },
-    [TEST] = { "test", "test:///default", false, true, false },
-    [QEMU] = { "qemu", "qemu:///system", true, false, true },
+    [FAKE] = { "fake", NULL, true, true, true, true },
+    [TEST] = { "test", "test:///default", false, true, false, false },
+    [QEMU] = { "qemu", "qemu:///system", true, false, true, true },
 };
 static const struct subject *subject;
 
 /* One daemon's worth of virt: a state directory, a timer, and what the listener heard. */
 struct world {
     char dir[PATH_MAX];
-    char *uri, *disk, *console, *fake_dir;
+    char *uri, *disk, *image, *console, *fake_dir;
+    bool refuses_user_network;
     struct timer *timer;
     virConnectPtr anchor; /* the test driver's world lasts as long as a connection does */
     struct virt *v;
@@ -86,12 +88,21 @@ static inline void __attribute__((format(printf, 1, 2))) run(const char *fmt, ..
     ck_assert_int_eq(system(command), 0);
 }
 
-static inline void make_disk(const char *path)
+static inline void make_file(const char *path, mode_t mode)
 {
-    if (is("qemu"))
-        run("qemu-img create -q -f qcow2 '%s' 8M", path);
-    else
-        ck_assert_int_eq(close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
+    ck_assert_int_eq(close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, mode)), 0);
+}
+
+/* A disk on an image that everybody may read and nobody write, as the daemon makes them. */
+static inline void make_disks(void)
+{
+    if (!is("qemu")) {
+        make_file(w.image, 0444);
+        make_file(w.disk, 0600);
+        return;
+    }
+    run("qemu-img create -q -f qcow2 '%s' 8M && chmod 0444 '%s'", w.image, w.image);
+    run("qemu-img create -q -f qcow2 -F qcow2 -b '%s' '%s'", w.image, w.disk);
 }
 
 static inline void open_virt(const char *template_dir, const char *state_dir)
@@ -99,6 +110,7 @@ static inline void open_virt(const char *template_dir, const char *state_dir)
     struct virt_config config = { .uri = w.uri,
                                   .template_dir = template_dir,
                                   .state_dir = state_dir,
+                                  .refuses_user_network = w.refuses_user_network,
                                   .readers = 2,
                                   .keepalive_interval_s = 5,
                                   .keepalive_count = 3,
@@ -127,6 +139,7 @@ static inline void set_up(const struct subject *s)
     w.fake_dir = str_printf("%s/fake", w.dir);
     w.uri = subject->uri ? str_dup(subject->uri) : str_printf("fake://%s", w.fake_dir);
     w.disk = str_printf("%s/instances/disk.qcow2", w.dir);
+    w.image = str_printf("%s/image.qcow2", w.dir);
     w.console = str_printf("%s/instances/console.log", w.dir);
     w.d = (struct virt_domain){ .id = w.id,
                                 .name = "名前 & <b>\"x\"</b>",
@@ -135,9 +148,11 @@ static inline void set_up(const struct subject *s)
                                 .vcpus = 1,
                                 .memory_mib = 32,
                                 .disk_path = w.disk,
+                                .image_path = w.image,
+                                .image_format = "qcow2",
                                 .console_path = w.console,
                                 .accel = { VIRT_TYPE_QEMU, "" } };
-    make_disk(w.disk);
+    make_disks();
     lock_init(&w.lock, RANK_LEAF);
     cond_init(&w.heard);
     unit_ok(timer_new(&w.timer, &e));
@@ -158,6 +173,7 @@ static inline void tear_down(void)
     lock_done(&w.lock);
     free(w.uri);
     free(w.disk);
+    free(w.image);
     free(w.console);
     free(w.fake_dir);
 }
@@ -246,6 +262,29 @@ static inline void raw_close(virConnectPtr connect, virDomainPtr domain)
 {
     (void)virDomainFree(domain);
     (void)virConnectClose(connect);
+}
+
+/* The domain's XML; the caller's to free. */
+static inline char *definition(void)
+{
+    virConnectPtr connect;
+    AUTO_BUF text = { 0 };
+    char chunk[4096];
+    size_t len;
+
+    if (!is("fake")) {
+        virDomainPtr domain = raw_domain(&connect);
+        char *xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
+        raw_close(connect, domain);
+        return xml;
+    }
+    AUTO_FREE char *path = str_printf("%s/%s.json", w.fake_dir, w.id);
+    FILE *f = fopen(path, "re");
+    ck_assert_ptr_nonnull(f);
+    while ((len = fread(chunk, 1, sizeof(chunk), f)) > 0)
+        buf_add(&text, chunk, len);
+    (void)fclose(f);
+    return buf_take(&text);
 }
 
 static inline void edit_fake(const char *from, const char *to)

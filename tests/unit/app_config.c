@@ -152,6 +152,21 @@ START_TEST(what_is_printed_is_read_again)
 }
 END_TEST
 
+START_TEST(tcp_is_told_from_unix)
+{
+    static const struct {
+        const char *listen;
+        bool has_tcp;
+    } table[] = { { "127.0.0.1:1", true }, { "unix:/a", false }, { "unix:/a,unix:/b", false }, { "unix:/a,[::1]:0", true } };
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct config c = { .listen = (char *)(uintptr_t)table[i].listen };
+
+        ck_assert_msg(config_has_tcp(&c) == table[i].has_tcp, "listen=%s", table[i].listen);
+    }
+}
+END_TEST
+
 START_TEST(lists_are_split)
 {
     char **list = NULL;
@@ -168,4 +183,5 @@ START_TEST(lists_are_split)
 END_TEST
 
 UNIT_MAIN("app_config", defaults, file_then_environment, mistakes_have_a_place, a_named_file_must_exist,
-          environment_mistakes_name_the_variable, no_auth_stays_at_home, what_is_printed_is_read_again, lists_are_split)
+          environment_mistakes_name_the_variable, no_auth_stays_at_home, what_is_printed_is_read_again, tcp_is_told_from_unix,
+          lists_are_split)

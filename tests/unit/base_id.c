@@ -43,4 +43,15 @@ START_TEST(uuid_shapes)
 }
 END_TEST
 
-UNIT_MAIN("base_id", ids_have_their_form, uuid_shapes)
+START_TEST(bytes_as_a_uuid)
+{
+    static const uint8_t bytes[UUID_BYTES] = { 0x6b, 0x29, 0xfc, 0x40, 0xca, 0x47, 0x40, 0x67,
+                                               0xb3, 0x1d, 0x00, 0xdd, 0x01, 0x06, 0x62, 0xda };
+    uuid_text text;
+
+    id_uuid_text(bytes, text);
+    ck_assert_str_eq(text, "6b29fc40-ca47-4067-b31d-00dd010662da");
+}
+END_TEST
+
+UNIT_MAIN("base_id", ids_have_their_form, bytes_as_a_uuid, uuid_shapes)

@@ -20,7 +20,14 @@ static struct virt_domain plain_domain(void)
                                  .memory_mib = 4096,
                                  .disk_path = "/var/lib/computed/instances/3f0c4a52-8a3e-4f0e-9d0b-6f3f1c2a7b10/disk.qcow2",
                                  .console_path = "/var/lib/computed/instances/3f0c4a52-8a3e-4f0e-9d0b-6f3f1c2a7b10/console.log",
+                                 .image_path = "/var/lib/computed/images/9d1b7c1e-0b51-4f0a-8f5e-52b0c9a3d222.qcow2",
+                                 .image_format = "qcow2",
                                  .accel = { VIRT_TYPE_KVM, "host-passthrough" } };
+}
+
+static struct domain_xml_host plain_host(const char *template_dir, const char *type)
+{
+    return (struct domain_xml_host){ .template_dir = template_dir, .domain_type = type, .has_dac = true };
 }
 
 static char *read_file(const char *path)
@@ -63,14 +70,21 @@ static void check_golden(const char *name, const char *text)
     ck_assert_str_eq(text, golden);
 }
 
-static char *built(const char *template_dir, const char *type, const struct virt_domain *d)
+static char *built_on(const struct domain_xml_host *host, const struct virt_domain *d)
 {
     struct err e = ERR_INIT;
     char *text = NULL;
 
     xml_init();
-    unit_ok(domain_xml_build(template_dir, type, d, &text, &e));
+    unit_ok(domain_xml_build(host, d, &text, &e));
     return text;
+}
+
+static char *built(const char *template_dir, const char *type, const struct virt_domain *d)
+{
+    struct domain_xml_host host = plain_host(template_dir, type);
+
+    return built_on(&host, d);
 }
 
 /* A template directory of its own for each text. */
@@ -118,6 +132,8 @@ START_TEST(escapes_every_text)
     d.name = "名前 & <b>\"x\"</b> ]]> &amp; 'y'";
     d.project = "</metadata>";
     d.disk_path = "/a b/<&>\"'/disk.qcow2";
+    d.image_path = "/a b/<&>\"'/image.raw";
+    d.image_format = "raw";
     d.accel.cpu[0] = '\0';
     AUTO_FREE char *text = built(TEMPLATES, "qemu", &d);
     check_golden("hostile-texts", text);
@@ -164,6 +180,7 @@ START_TEST(keeps_what_is_the_administrators)
         "cores='2' threads='1'/></cpu>"
         "<devices><disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>"
         "<disk type='block' device='disk'><driver name='qemu' type='raw' cache='none' discard='ignore'/><source dev='/dev/sdz'/>"
+        "<backingStore type='block'><format type='raw'/><source dev='/dev/sdy'/></backingStore>"
         "<target dev='sdb' bus='scsi'/></disk>"
         "<serial type='pty'><log file='/etc/passwd' append='off'/></serial><rng model='virtio-transitional'><backend "
         "model='builtin'/></rng>"
@@ -173,6 +190,82 @@ START_TEST(keeps_what_is_the_administrators)
 
     check_golden("administrators-template", text);
     drop_template(dir);
+}
+END_TEST
+
+static xmlNodePtr first_disk_of(const char *text, xmlDocPtr *doc)
+{
+    struct err e = ERR_INIT;
+
+    unit_ok(xml_parse(text, strlen(text), doc, &e));
+    return xml_find(xmlDocGetRootElement(*doc), "devices/disk");
+}
+
+START_TEST(names_no_security_model_that_the_host_lacks)
+{
+    struct virt_domain d = plain_domain();
+    struct domain_xml_host host = plain_host(TEMPLATES, "kvm");
+    AUTO_XML doc = NULL;
+
+    host.has_dac = false;
+    AUTO_FREE char *text = built_on(&host, &d);
+    xmlNodePtr backing = xml_child(first_disk_of(text, &doc), "backingStore");
+    ck_assert_ptr_nonnull(xml_child(backing, "source"));
+    ck_assert_ptr_nonnull(xml_child(backing, "backingStore"));
+    ck_assert_ptr_null(xml_find(backing, "source/seclabel"));
+}
+END_TEST
+
+START_TEST(names_no_backing_without_an_image)
+{
+    struct virt_domain d = plain_domain();
+    AUTO_FREE char *dir = template_of(
+        "<domain><devices><disk><backingStore type='file'><format type='raw'/></backingStore></disk></devices></domain>");
+    AUTO_XML doc = NULL;
+
+    d.image_path = NULL;
+    AUTO_FREE char *text = built(dir, "qemu", &d);
+    xmlNodePtr disk = first_disk_of(text, &doc);
+    ck_assert_ptr_nonnull(xml_child(disk, "source"));
+    ck_assert_ptr_null(xml_child(disk, "backingStore"));
+    drop_template(dir);
+}
+END_TEST
+
+START_TEST(refuses_user_networking_when_told_to)
+{
+    static const struct {
+        const char *interface;
+        bool is_refused;
+    } cases[] = {
+        { "<interface type='user'/>", true },
+        { "<interface/>", true }, /* what libvirt takes for "user" */
+        { "<interface type='user'><backend type='passt'/></interface>", true },
+        { "<interface type='vhostuser'><backend type='passt'/></interface>", true },
+        { "<interface type='network'><source network='user'/></interface>\n<interface type='user'/>", true },
+        { "<interface type='network'><source network='user'/><backend tap='/dev/net/tun'/></interface>", false },
+        { "", false },
+    };
+    struct virt_domain d = plain_domain();
+    struct err e = ERR_INIT;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO_FREE char *template = str_printf("<domain><devices>%s</devices></domain>", cases[i].interface);
+        AUTO_FREE char *dir = template_of(template);
+        struct domain_xml_host host = plain_host(dir, "qemu");
+        char *refused = NULL;
+        AUTO_FREE char *taken = built_on(&host, &d);
+        host.refuses_user_network = true;
+        if (cases[i].is_refused) {
+            unit_fails(domain_xml_build(&host, &d, &refused, &e), ERR_TEMPLATE_INVALID);
+            ck_assert_ptr_nonnull(strstr(e.msg, "unix socket"));
+            ck_assert_ptr_nonnull(strstr(e.detail, strchr(template, '\n') ? "domain.xml:2: " : "domain.xml:1: "));
+        } else {
+            AUTO_FREE char *same = built_on(&host, &d);
+            ck_assert_str_eq(same, taken);
+        }
+        drop_template(dir);
+    }
 }
 END_TEST
 
@@ -193,12 +286,14 @@ START_TEST(refuses_a_template_with_file_and_reason)
     xml_init();
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         AUTO_FREE char *dir = template_of(cases[i].text);
-        unit_fails(domain_xml_build(dir, "qemu", &d, &text, &e), ERR_TEMPLATE_INVALID);
+        struct domain_xml_host host = plain_host(dir, "qemu");
+        unit_fails(domain_xml_build(&host, &d, &text, &e), ERR_TEMPLATE_INVALID);
         ck_assert_msg(strstr(e.detail, cases[i].detail) != NULL, "%s", e.detail);
         ck_assert_ptr_null(strstr(e.msg, dir));
         drop_template(dir);
     }
-    unit_fails(domain_xml_build("/nowhere", "qemu", &d, &text, &e), ERR_TEMPLATE_INVALID);
+    struct domain_xml_host nowhere = plain_host("/nowhere", "qemu");
+    unit_fails(domain_xml_build(&nowhere, &d, &text, &e), ERR_TEMPLATE_INVALID);
     ck_assert_ptr_nonnull(strstr(e.detail, "/nowhere/domain.xml"));
 }
 END_TEST
@@ -207,18 +302,26 @@ START_TEST(refuses_texts_that_xml_cannot_hold)
 {
     struct err e = ERR_INIT;
     struct virt_domain d = plain_domain();
+    struct domain_xml_host host = plain_host(TEMPLATES, "qemu");
     char *text;
 
     xml_init();
     d.name = "two\nlines";
-    unit_fails(domain_xml_build(TEMPLATES, "qemu", &d, &text, &e), ERR_INVALID_FIELD);
+    unit_fails(domain_xml_build(&host, &d, &text, &e), ERR_INVALID_FIELD);
     ck_assert_str_eq(e.field, "name");
     d = plain_domain();
     d.disk_path = "relative.qcow2";
-    unit_fails(domain_xml_build(TEMPLATES, "qemu", &d, &text, &e), ERR_INVALID_FIELD);
+    unit_fails(domain_xml_build(&host, &d, &text, &e), ERR_INVALID_FIELD);
     d = plain_domain();
     d.id = "../../etc/passwd";
-    unit_fails(domain_xml_build(TEMPLATES, "qemu", &d, &text, &e), ERR_INVALID_FIELD);
+    unit_fails(domain_xml_build(&host, &d, &text, &e), ERR_INVALID_FIELD);
+    d = plain_domain();
+    d.image_path = "images/relative.qcow2";
+    unit_fails(domain_xml_build(&host, &d, &text, &e), ERR_INVALID_FIELD);
+    d = plain_domain();
+    d.image_format = "vmdk";
+    unit_fails(domain_xml_build(&host, &d, &text, &e), ERR_INVALID_FIELD);
+    ck_assert_str_eq(e.field, "image_format");
 }
 END_TEST
 
@@ -237,5 +340,6 @@ START_TEST(makes_the_tag_alone)
 END_TEST
 
 UNIT_MAIN("virt_domain_xml", fills_our_template, names_a_cpu_model, escapes_every_text, holds_the_longest_name,
-          adds_what_an_empty_template_lacks, keeps_what_is_the_administrators, refuses_a_template_with_file_and_reason,
+          adds_what_an_empty_template_lacks, keeps_what_is_the_administrators, names_no_security_model_that_the_host_lacks,
+          names_no_backing_without_an_image, refuses_user_networking_when_told_to, refuses_a_template_with_file_and_reason,
           refuses_texts_that_xml_cannot_hold, makes_the_tag_alone)
