@@ -42,9 +42,11 @@ start_daemon() {
     esac
 }
 
+# It ends by itself within its stop_deadline; one that does not is ended.
 stop_daemon() {
     [ -n "$daemon_pid" ] || return 0
     kill "$daemon_pid" 2>/dev/null || true
+    with_ticker "stopping the daemon" timeout 60 tail --pid="$daemon_pid" -f /dev/null || kill -KILL "$daemon_pid" 2>/dev/null || true
     wait "$daemon_pid" || say "  the daemon ended with status $?"
     daemon_pid=
 }

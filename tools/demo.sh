@@ -6,17 +6,18 @@ set -euo pipefail
 
 vm='{"name":"demo","image":"tiny","vcpus":1,"memory_mib":256,"disk_gib":1}'
 prompt_deadline_s=240
+operation_deadline_s=300
 
 clean_up() {
     trap '' INT TERM
     [ -z "${vm_id:-}" ] || "$ctl" --url "$url" vm delete "$vm_id" --wait >/dev/null 2>&1 || true
     stop_daemon
-    [ -z "${vm_id:-}" ] || virsh -q -c "$uri" destroy "$vm_id" >/dev/null 2>&1 || true
+    [ -z "${vm_id:-}" ] || quiet_virsh -c "$uri" destroy "$vm_id" >/dev/null 2>&1 || true
     "$root/tools/libvirt-up" --stop "$work/started" || true
     rm -rf "$work"
 }
 
-title() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+title() { if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi; }
 
 # request METHOD PATH [JSON]: shown as a curl line, its answer kept in $answer.
 request() {
@@ -31,10 +32,18 @@ request() {
 }
 show() { jq -c "$1" <<<"$answer" | sed 's/^/    /'; }
 
+# The first create also finds out how guests run on this machine, which takes its time where KVM does not work.
 operation_ends() {
-    request GET "/v1/operations/$1?wait=60"
-    show '{kind, status, progress, error}'
-    [ "$(jq -r .status <<<"$answer")" = succeeded ] || die "the operation did not succeed; the daemon's log is in $daemon_log"
+    local status end=$((SECONDS + operation_deadline_s))
+    until
+        request GET "/v1/operations/$1?wait=60"
+        show '{kind, status, progress, error}'
+        status=$(jq -r .status <<<"$answer")
+        [ "$status" = succeeded ]
+    do
+        [ "$status" != failed ] || die "the operation failed; the daemon's log is in $daemon_log"
+        [ "$SECONDS" -lt "$end" ] || die "the operation did not end within $operation_deadline_s s; the daemon's log is in $daemon_log"
+    done
 }
 
 has_prompt() { ask GET "/v1/vms/demo/console-log" | tail -n 1 | grep -q 'login:'; }
@@ -61,7 +70,7 @@ show_life() {
     request GET /v1/vms
     show '.vms[] | {name, status, observed_at}'
     printf '$ virsh -c %s list --title\n' "$uri"
-    virsh -c "$uri" list --title | sed '/^$/d; s/^/    /'
+    quiet_virsh -c "$uri" list --title | sed '/^$/d; s/^/    /'
 
     title "3. The guest boots: its console log until the login prompt"
     step "booting" "$work/boot.log" wait_for_prompt || die "no login prompt within $prompt_deadline_s s"
@@ -75,7 +84,7 @@ show_life() {
 
 show_nothing_left() {
     local domains
-    domains=$(virsh -q -c "$uri" list --all --uuid) || die "libvirt does not answer"
+    domains=$(quiet_virsh -c "$uri" list --all --uuid) || die "libvirt does not answer"
     [[ $domains != *"$vm_id"* ]] || die "libvirt still has the domain"
     claim "libvirt:  no domain $vm_id"
     [ "$(curl -s --noproxy '*' -o /dev/null -w '%{http_code}' "$url/v1/vms/$vm_id")" = 404 ] || die "the database still has the VM"

@@ -10,6 +10,9 @@ die() {
     exit 1
 }
 
+# Without a terminal of its own, virsh neither asks for a password where polkit would nor complains that it cannot.
+quiet_virsh() { setsid -w timeout 20 virsh -q "$@" </dev/null; }
+
 # Tells how long something takes, from its third second on, until it is killed or its shell ends: in place on a terminal, else now and then.
 ticker() {
     local text=$1 began=$SECONDS every=10
@@ -32,6 +35,7 @@ with_ticker() {
     "$@" || status=$?
     kill "$tick" 2>/dev/null || true
     wait "$tick" 2>/dev/null || true
+    [ ! -t 2 ] || printf '\r\033[K' >&2
     return "$status"
 }
 

@@ -73,7 +73,10 @@ int core_start(struct core *c, struct virt *virt, struct err *e)
 
 bool core_stop(struct core *c, int64_t deadline_ms)
 {
-    bool is_idle = jobs_stop(c->jobs, deadline_ms);
+    bool is_idle;
+
+    host_end_soon(c->host);
+    is_idle = jobs_stop(c->jobs, deadline_ms);
 
     reconciler_stop(c->reconciler);
     if (is_idle)

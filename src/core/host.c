@@ -110,6 +110,12 @@ static int recall(struct core *c, const char *fingerprint, struct virt_accel *ou
 
 /* ---- finding out ---- */
 
+static bool is_stopping(struct host *h)
+{
+    HOLD(&h->lock);
+    return h->is_stopping;
+}
+
 /* 0 found; -1 none of the ladder runs (the last reason is in *e), or libvirt went away (ERR_UNAVAILABLE). */
 static int walk_ladder(struct host *h, struct virt_accel *out, struct err *e)
 {
@@ -121,6 +127,8 @@ static int walk_ladder(struct host *h, struct virt_accel *out, struct err *e)
 
         if (!is_wanted(c->config.virt_type, a->type))
             continue;
+        if (is_stopping(h))
+            return err_set(e, ERR_CANCELLED, "the daemon is stopping");
         err_clear(e);
         if (virt_probe(c->virt, a, c->config.probe_deadline_ms, e) == 0) {
             *out = *a;
@@ -184,12 +192,6 @@ static void set_hopeless(struct host *h, const struct err *why)
     cond_broadcast(&h->changed);
 }
 
-static bool is_stopping(struct host *h)
-{
-    HOLD(&h->lock);
-    return h->is_stopping;
-}
-
 /* Until someone kicks, or, when nothing runs, for a minute: a person may have mended it. */
 static bool wait_for_work(struct host *h)
 {
@@ -247,13 +249,16 @@ int host_start(struct host *h, struct err *e)
     return 0;
 }
 
+void host_end_soon(struct host *h)
+{
+    HOLD(&h->lock);
+    h->is_stopping = true;
+    cond_broadcast(&h->changed);
+}
+
 void host_stop(struct host *h)
 {
-    {
-        HOLD(&h->lock);
-        h->is_stopping = true;
-        cond_broadcast(&h->changed);
-    }
+    host_end_soon(h);
     if (h->is_started)
         (void)pthread_join(h->thread, NULL);
     h->is_started = false;
@@ -280,7 +285,7 @@ int host_accel(struct host *h, const struct host_wait *w, struct virt_accel *out
 {
     HOLD(&h->lock);
     for (int64_t waited = 0; h->phase == HOST_UNKNOWN; waited += WAIT_SLICE_MS) {
-        if (h->is_stopping || w->is_over(w->arg))
+        if (w->is_over(w->arg))
             return err_set(e, ERR_CANCELLED, "cancelled");
         if (waited >= w->timeout_ms)
             return err_set(e, ERR_TIMEOUT, "it was not found out in time how guests run on this host");

@@ -13,7 +13,8 @@ struct host;
 
 int host_new(struct core *c, struct host **out, struct err *e);
 int host_start(struct host *h, struct err *e); /* the probing thread; it waits for libvirt */
-void host_stop(struct host *h);
+void host_end_soon(struct host *h);            /* no further rung is tried; returns at once */
+void host_stop(struct host *h);                /* waits for the rung under way */
 void host_free(struct host *h);
 /* libvirt is there (again): what is remembered may no longer hold. */
 void host_kick(struct host *h);

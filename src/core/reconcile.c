@@ -97,7 +97,8 @@ static int write_back(struct txn *t, const struct vm_state *row, const struct vm
         err_clear(e); /* it has changed since: the next survey knows better */
         return 0;
     }
-    log_info("vm.reconciled", "vm", vm->id, "was", vm_status_to_string(vm->status), "is", vm_status_to_string(now->status), NULL);
+    log_info("vm.reconciled", "vm", vm->id, "was", vm_status_to_string(vm->status), "is", vm_status_to_string(now->status),
+             "reason", now->reason, NULL);
     return record_vm_status(t, vm, now->status, now->reason, e);
 }
 
