@@ -48,8 +48,12 @@ struct vm_answer {
 int vm_create(struct core *c, const struct actor *who, const struct vm_spec *spec, struct once *once, struct err *e);
 int vm_delete(struct core *c, const struct actor *who, const char *ref, struct once *once, struct err *e);
 enum vm_verb { VM_VERB_START, VM_VERB_STOP, VM_VERB_REBOOT, VM_VERB_PAUSE, VM_VERB_RESUME };
-int vm_act(struct core *c, const struct actor *who, const char *ref, enum vm_verb verb, bool is_forced, struct once *once,
-           struct err *e);
+struct vm_action {
+    const char *ref; /* id or name */
+    enum vm_verb verb;
+    bool is_forced; /* stop: power off at once; reboot: the reset button */
+};
+int vm_act(struct core *c, const struct actor *who, const struct vm_action *want, struct once *once, struct err *e);
 /* Name, metadata, tags: at once, no job. The domain's title follows behind. */
 int vm_change(struct core *c, const struct actor *who, const char *ref, const struct vm_change *change, struct vm **out,
               struct err *e);

@@ -104,22 +104,21 @@ static int64_t allowance_ms(const struct core_config *config, const char *kind)
     return str_equal(kind, vm_delete_kind.name) ? config->delete_deadline_ms : config->power_deadline_ms;
 }
 
-int core_submit(struct core *c, struct txn *t, const struct actor *who, const struct job_request *want, struct job **out,
-                struct err *e)
+int core_submit(const struct change *ch, const struct job_request *want, struct job **out, struct err *e)
 {
     AUTO(job) j = calloc(1, sizeof *j);
 
     if (!j)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    j->actor = *who;
-    j->timeout_ms = allowance_ms(&c->config, want->kind);
+    j->actor = *ch->who;
+    j->timeout_ms = allowance_ms(&ch->core->config, want->kind);
     j->kind = str_dup(want->kind);
     j->params = str_dup(want->params ? want->params : "{}");
     if (!j->kind || !j->params)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     (void)str_copy(j->target, sizeof j->target, want->target);
     (void)str_copy(j->after, sizeof j->after, want->after ? want->after : "");
-    if (jobs_submit(c->jobs, t, j, e) < 0)
+    if (jobs_submit(ch->core->jobs, ch->txn, j, e) < 0)
         return -1;
     *out = TAKE(j);
     return 0;

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "model/name.h"
 #include "model/vm.h"
+#include "store/event.h"
 #include "store/flavor.h"
 
 static int check_range(const char *field, uint64_t value, uint64_t min, uint64_t max, struct err *e)
@@ -48,15 +49,14 @@ int flavor_create(struct core *c, const struct actor *who, const struct flavor_s
 {
     AUTO(txn) t = NULL;
     AUTO(flavor) f = NULL;
-    struct subject about = { "flavor", NULL };
     bool is_replay = false;
 
     if (flavor_of_spec(spec, &f, e) < 0 || txn_write(c->store, &t, e) < 0 || once_replay(t, once, &is_replay, e) < 0)
         return -1;
     if (is_replay)
         return 0;
-    about.id = f->id;
-    if (store_flavor_insert(t, f, e) < 0 || record_audit(t, who, "flavor:create", about, "accepted", e) < 0)
+    if (store_flavor_insert(t, f, e) < 0 ||
+        store_audit_add(t, &(struct audit){ who, "flavor:create", "flavor", f->id, "accepted" }, e) < 0)
         return -1;
     return once_commit(t, once, f, e);
 }
@@ -81,12 +81,11 @@ int flavor_delete(struct core *c, const struct actor *who, const char *ref, stru
 {
     AUTO(txn) t = NULL;
     AUTO(flavor) f = NULL;
-    struct subject about = { "flavor", NULL };
 
     if (txn_write(c->store, &t, e) < 0 || store_flavor_resolve(t, ref, &f, e) < 0)
         return -1;
-    about.id = f->id;
-    if (store_flavor_delete(t, f->id, e) < 0 || record_audit(t, who, "flavor:delete", about, "accepted", e) < 0)
+    if (store_flavor_delete(t, f->id, e) < 0 ||
+        store_audit_add(t, &(struct audit){ who, "flavor:delete", "flavor", f->id, "accepted" }, e) < 0)
         return -1;
     return txn_commit(t, e);
 }

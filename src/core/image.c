@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "model/name.h"
+#include "store/event.h"
 #include "store/image.h"
 #include "store/job.h"
 #include "store/vm.h"
@@ -40,7 +41,6 @@ int image_create(struct core *c, const struct actor *who, const struct image_spe
 {
     AUTO(txn) t = NULL;
     AUTO(image) i = NULL;
-    struct subject about = { "image", NULL };
     bool is_replay = false;
 
     if (name_check(spec->name, NAME_RULE_STRICT, "name", e) < 0)
@@ -51,9 +51,8 @@ int image_create(struct core *c, const struct actor *who, const struct image_spe
         return -1;
     if (is_replay)
         return 0;
-    about.id = i->id;
     if (store_image_insert(t, i, e) < 0 || record_image(t, "image.created", i, e) < 0 ||
-        record_audit(t, who, "image:create", about, "accepted", e) < 0)
+        store_audit_add(t, &(struct audit){ who, "image:create", "image", i->id, "accepted" }, e) < 0)
         return -1;
     return once_commit(t, once, i, e);
 }
@@ -108,13 +107,13 @@ int image_delete(struct core *c, const struct actor *who, const char *ref, struc
     AUTO(image) i = NULL;
     AUTO(job) job = NULL;
     struct job_request want = { .kind = image_delete_kind.name };
-    struct subject about = { "image", NULL };
 
     if (txn_write(c->store, &t, e) < 0 || resolve_own(t, who, ref, &i, e) < 0 || refuse_delete(t, i, e) < 0)
         return -1;
-    want.target = about.id = i->id;
-    if (core_submit(c, t, who, &want, &job, e) < 0 || store_image_set_status(t, i, IMAGE_DELETING, job->id, NULL, e) < 0 ||
-        record_audit(t, who, "image:delete", about, "accepted", e) < 0 || txn_commit(t, e) < 0)
+    want.target = i->id;
+    if (core_submit(&(struct change){ c, who, t }, &want, &job, e) < 0 ||
+        store_image_set_status(t, i, IMAGE_DELETING, job->id, NULL, e) < 0 ||
+        store_audit_add(t, &(struct audit){ who, "image:delete", "image", i->id, "accepted" }, e) < 0 || txn_commit(t, e) < 0)
         return -1;
     *out = TAKE(job);
     return 0;
@@ -134,16 +133,14 @@ static int set_saving(struct core *c, const struct actor *who, const char *ref, 
 {
     AUTO(txn) t = NULL;
     AUTO(image) i = NULL;
-    struct subject about = { "image", NULL };
 
     if (txn_write(c->store, &t, e) < 0 || resolve_own(t, who, ref, &i, e) < 0)
         return -1;
     if (i->status != IMAGE_QUEUED)
         return err_set(e, ERR_CONFLICT, "image '%s' is %s, not queued: its bytes can be sent once", i->name,
                        image_status_to_string(i->status));
-    about.id = i->id;
     if (store_image_set_status(t, i, IMAGE_SAVING, "", NULL, e) < 0 ||
-        record_audit(t, who, "image:upload", about, "accepted", e) < 0 || txn_commit(t, e) < 0)
+        store_audit_add(t, &(struct audit){ who, "image:upload", "image", i->id, "accepted" }, e) < 0 || txn_commit(t, e) < 0)
         return -1;
     i->status = IMAGE_SAVING;
     *out = TAKE(i);
@@ -175,7 +172,7 @@ static int submit_save(struct image_upload *u, struct err *e)
     AUTO(job) job = NULL;
     struct job_request want = { .kind = image_save_kind.name, .target = u->image->id };
 
-    if (txn_write(u->core->store, &t, e) < 0 || core_submit(u->core, t, &u->who, &want, &job, e) < 0 ||
+    if (txn_write(u->core->store, &t, e) < 0 || core_submit(&(struct change){ u->core, &u->who, t }, &want, &job, e) < 0 ||
         store_image_set_status(t, u->image, IMAGE_SAVING, job->id, NULL, e) < 0 || txn_commit(t, e) < 0)
         return -1;
     (void)str_copy(u->job, sizeof u->job, job->id);

@@ -85,9 +85,8 @@ static int activate(struct txn *t, struct image *i, const struct image_facts *fa
 static int settle_save(struct job_run *r, struct txn *t, const struct err *outcome, struct err *e)
 {
     AUTO(image) image = NULL;
-    struct subject about = { "image", r->job->target };
 
-    if (record_audit(t, &r->job->actor, r->job->kind, about, outcome ? "failed" : "succeeded", e) < 0)
+    if (record_end(r, t, "image", outcome, e) < 0)
         return -1;
     if (store_image_get(t, NULL, r->job->target, &image, e) < 0)
         return forgive_gone(e);
@@ -115,9 +114,8 @@ const struct job_kind image_save_kind = {
 static int settle_delete(struct job_run *r, struct txn *t, const struct err *outcome, struct err *e)
 {
     AUTO(image) image = NULL;
-    struct subject about = { "image", r->job->target };
 
-    if (record_audit(t, &r->job->actor, r->job->kind, about, outcome ? "failed" : "succeeded", e) < 0)
+    if (record_end(r, t, "image", outcome, e) < 0)
         return -1;
     if (store_image_get(t, NULL, r->job->target, &image, e) < 0)
         return forgive_gone(e);

@@ -23,6 +23,13 @@ struct core {
     int64_t pruned_boot_ms; /* the reconciler thread's */
 };
 
+/* A change under way: who asked for it, and the transaction that holds it. */
+struct change {
+    struct core *core;
+    const struct actor *who;
+    struct txn *txn;
+};
+
 /* Inserts a job of `kind` about `target`; params (JSON object text) may be NULL; `after` may be NULL. *out is the caller's. */
 struct job_request {
     const char *kind;
@@ -30,7 +37,6 @@ struct job_request {
     const char *params;
     const char *after;
 };
-int core_submit(struct core *c, struct txn *t, const struct actor *who, const struct job_request *want, struct job **out,
-                struct err *e);
+int core_submit(const struct change *ch, const struct job_request *want, struct job **out, struct err *e);
 
 #endif

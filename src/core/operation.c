@@ -4,6 +4,7 @@
 #include "internal.h"
 #include "record.h"
 
+#include "store/event.h"
 #include "store/job.h"
 
 int operation_get(struct core *c, const struct actor *who, const char *id, struct job **out, struct err *e)
@@ -28,7 +29,6 @@ int operation_cancel(struct core *c, const struct actor *who, const char *id, st
 {
     AUTO(txn) t = NULL;
     AUTO(job) j = NULL;
-    struct subject about = { "operation", id };
 
     if (txn_write(c->store, &t, e) < 0 || store_job_get(t, who->project, id, &j, e) < 0)
         return -1;
@@ -36,7 +36,8 @@ int operation_cancel(struct core *c, const struct actor *who, const char *id, st
         return err_set(e, ERR_CONFLICT, "the operation has ended: %s", job_status_to_string(j->status));
     if (!jobs_is_cancellable(c->jobs, j->kind))
         return err_set(e, ERR_CONFLICT, "%s cannot be cancelled", j->kind);
-    if (jobs_cancel(c->jobs, t, id, e) < 0 || record_audit(t, who, "operation:cancel", about, "accepted", e) < 0 ||
+    if (jobs_cancel(c->jobs, t, id, e) < 0 ||
+        store_audit_add(t, &(struct audit){ who, "operation:cancel", "operation", id, "accepted" }, e) < 0 ||
         txn_commit(t, e) < 0)
         return -1;
     j->is_cancel_requested = true;

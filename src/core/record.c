@@ -47,10 +47,10 @@ int record_image(struct txn *t, const char *type, const struct image *i, struct 
                      json_pack("{s:s, s:s, s:s}", "id", i->id, "name", i->name, "status", image_status_to_string(i->status)), e);
 }
 
-int record_audit(struct txn *t, const struct actor *who, const char *action, struct subject about, const char *outcome,
-                 struct err *e)
+int record_end(const struct job_run *r, struct txn *t, const char *resource_type, const struct err *outcome, struct err *e)
 {
-    struct audit line = { .actor = who, .action = action, .resource_type = about.type, .resource = about.id, .outcome = outcome };
+    const struct job *job = r->job;
 
-    return store_audit_add(t, &line, e);
+    return store_audit_add(
+        t, &(struct audit){ &job->actor, job->kind, resource_type, job->target, outcome ? "failed" : "succeeded" }, e);
 }

@@ -1,8 +1,10 @@
-/* core/record: the traces of a change: its event and its audit line, in the change's own transaction. */
+/* core/record: the events that tell of a change, in the change's own transaction. Other audit lines than a job's end
+ * are store_audit_add's. */
 #ifndef CORE_RECORD_H
 #define CORE_RECORD_H
 
 #include "base/err.h"
+#include "job/job.h"
 #include "model/flavor.h"
 #include "model/identity.h"
 #include "model/image.h"
@@ -13,13 +15,8 @@
 int record_vm(struct txn *t, const char *type, const struct vm *vm, struct err *e);
 /* "vm.status.changed" {id, old_status, new_status, reason}; nothing when they are equal. */
 int record_vm_status(struct txn *t, const struct vm *vm, enum vm_status now, const char *reason, struct err *e);
+/* The audit line of a job's end. outcome NULL: it succeeded. */
+int record_end(const struct job_run *r, struct txn *t, const char *resource_type, const struct err *outcome, struct err *e);
 int record_image(struct txn *t, const char *type, const struct image *i, struct err *e);
-/* outcome: "accepted", "succeeded", "failed". */
-struct subject {
-    const char *type; /* "vm" */
-    const char *id;
-};
-int record_audit(struct txn *t, const struct actor *who, const char *action, struct subject about, const char *outcome,
-                 struct err *e);
 
 #endif

@@ -6,6 +6,7 @@
 #include "vm_job.h"
 
 #include "base/str.h"
+#include "store/event.h"
 #include "store/vm.h"
 
 enum { CONSOLE_MAX_BYTES = 1 << 20 };
@@ -26,9 +27,8 @@ static int write_title(struct job_run *r, struct err *e)
 
 static int settle_title(struct job_run *r, struct txn *t, const struct err *outcome, struct err *e)
 {
-    struct subject about = { "vm", r->job->target };
 
-    return record_audit(t, &r->job->actor, r->job->kind, about, outcome ? "failed" : "succeeded", e);
+    return record_end(r, t, "vm", outcome, e);
 }
 
 static const struct job_step title_steps[] = { { "title", write_title, NULL, 100 } };
@@ -44,13 +44,13 @@ const struct job_kind vm_rename_kind = {
     .settle = settle_title,
 };
 
-static int submit_title(struct core *c, struct txn *t, const struct actor *who, const struct vm *vm, struct err *e)
+static int submit_title(const struct change *ch, const struct vm *vm, struct err *e)
 {
     AUTO(job) job = NULL;
     AUTO_FREE char *params = vm_job_params(false, false, vm->status);
     struct job_request want = { .kind = vm_rename_kind.name, .target = vm->id, .params = params };
 
-    return params ? core_submit(c, t, who, &want, &job, e) : err_set(e, ERR_NO_MEMORY, "out of memory");
+    return params ? core_submit(ch, &want, &job, e) : err_set(e, ERR_NO_MEMORY, "out of memory");
 }
 
 int vm_change(struct core *c, const struct actor *who, const char *ref, const struct vm_change *change, struct vm **out,
@@ -59,17 +59,16 @@ int vm_change(struct core *c, const struct actor *who, const char *ref, const st
     AUTO(txn) t = NULL;
     AUTO(vm) before = NULL;
     AUTO(vm) after = NULL;
-    struct subject about = { "vm", NULL };
 
     if (change->name && name_check(change->name, change->name_rule, "name", e) < 0)
         return -1;
     if (txn_write(c->store, &t, e) < 0 || store_vm_resolve(t, who->project, ref, &before, e) < 0)
         return -1;
-    about.id = before->id;
     if (store_vm_change(t, before, change, e) < 0 || store_vm_get(t, NULL, before->id, &after, e) < 0 ||
-        record_vm(t, "vm.changed", after, e) < 0 || record_audit(t, who, "vm:update", about, "accepted", e) < 0)
+        record_vm(t, "vm.changed", after, e) < 0 ||
+        store_audit_add(t, &(struct audit){ who, "vm:update", "vm", before->id, "accepted" }, e) < 0)
         return -1;
-    if (!str_equal(before->name, after->name) && submit_title(c, t, who, after, e) < 0)
+    if (!str_equal(before->name, after->name) && submit_title(&(struct change){ c, who, t }, after, e) < 0)
         return -1;
     if (txn_commit(t, e) < 0)
         return -1;

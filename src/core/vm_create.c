@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "core/vm.h"
+#include "store/event.h"
 #include "store/flavor.h"
 #include "store/image.h"
 
@@ -152,21 +153,19 @@ static int vm_of_spec(struct txn *t, const struct actor *who, const struct vm_sp
     return 0;
 }
 
-static int insert_with_job(struct core *c, struct txn *t, const struct actor *who, struct vm *vm, bool wants_start,
-                           struct job **out, struct err *e)
+static int insert_with_job(const struct change *ch, struct vm *vm, bool wants_start, struct job **out, struct err *e)
 {
     AUTO(job) job = NULL;
     AUTO_FREE char *params = vm_job_params(wants_start, false, VM_PENDING);
     struct job_request want = { .kind = vm_create_kind.name, .target = vm->id, .params = params };
-    struct subject about = { "vm", vm->id };
 
     if (!params)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    if (core_submit(c, t, who, &want, &job, e) < 0)
+    if (core_submit(ch, &want, &job, e) < 0)
         return -1;
     (void)str_copy(vm->job, sizeof vm->job, job->id);
-    if (store_vm_insert(t, vm, e) < 0 || record_vm(t, "vm.created", vm, e) < 0 ||
-        record_audit(t, who, "vm:create", about, "accepted", e) < 0)
+    if (store_vm_insert(ch->txn, vm, e) < 0 || record_vm(ch->txn, "vm.created", vm, e) < 0 ||
+        store_audit_add(ch->txn, &(struct audit){ ch->who, "vm:create", "vm", vm->id, "accepted" }, e) < 0)
         return -1;
     *out = TAKE(job);
     return 0;
@@ -184,7 +183,7 @@ int vm_create(struct core *c, const struct actor *who, const struct vm_spec *spe
         return -1;
     if (is_replay)
         return 0;
-    if (vm_of_spec(t, who, spec, &vm, e) < 0 || insert_with_job(c, t, who, vm, spec->start, &job, e) < 0)
+    if (vm_of_spec(t, who, spec, &vm, e) < 0 || insert_with_job(&(struct change){ c, who, t }, vm, spec->start, &job, e) < 0)
         return -1;
     return once_commit(t, once, &(struct vm_answer){ vm, job }, e);
 }

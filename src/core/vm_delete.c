@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "core/vm.h"
+#include "store/event.h"
 #include "store/job.h"
 
 static int remove_folder(struct job_run *r, struct err *e)
@@ -23,11 +24,10 @@ static int remove_folder(struct job_run *r, struct err *e)
 static int settle(struct job_run *r, struct txn *t, const struct err *outcome, struct err *e)
 {
     AUTO(vm) vm = NULL;
-    struct subject about = { "vm", r->job->target };
 
     if (outcome)
         return vm_job_end(r, t, outcome, NULL, NULL, e);
-    if (record_audit(t, &r->job->actor, r->job->kind, about, "succeeded", e) < 0)
+    if (record_end(r, t, "vm", NULL, e) < 0)
         return -1;
     if (store_vm_get(t, NULL, r->job->target, &vm, e) < 0) {
         if (e->code != ERR_VM_NOT_FOUND)
@@ -55,9 +55,9 @@ const struct job_kind vm_delete_kind = {
 };
 
 /* The task that holds the VM is asked to stop; it may end in this very moment, which is as good. */
-static int stop_holder(struct core *c, struct txn *t, const struct vm *vm, struct err *e)
+static int stop_holder(const struct change *ch, const struct vm *vm, struct err *e)
 {
-    if (vm->task == VM_TASK_NONE || jobs_cancel(c->jobs, t, vm->job, e) == 0)
+    if (vm->task == VM_TASK_NONE || jobs_cancel(ch->core->jobs, ch->txn, vm->job, e) == 0)
         return 0;
     if (e->code != ERR_CONFLICT && e->code != ERR_OPERATION_NOT_FOUND)
         return -1;
@@ -65,20 +65,20 @@ static int stop_holder(struct core *c, struct txn *t, const struct vm *vm, struc
     return 0;
 }
 
-static int submit(struct core *c, struct txn *t, const struct actor *who, struct vm *vm, struct job **out, struct err *e)
+static int submit(const struct change *ch, struct vm *vm, struct job **out, struct err *e)
 {
     AUTO(job) job = NULL;
     AUTO_FREE char *params = vm_job_params(false, false, vm->status);
     struct job_request want = {
         .kind = vm_delete_kind.name, .target = vm->id, .params = params, .after = vm->task == VM_TASK_NONE ? NULL : vm->job
     };
-    struct subject about = { "vm", vm->id };
 
     if (!params)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    if (stop_holder(c, t, vm, e) < 0 || core_submit(c, t, who, &want, &job, e) < 0 ||
-        store_vm_take_over(t, vm, VM_TASK_DELETE, job->id, e) < 0 || record_vm_status(t, vm, VM_DELETING, NULL, e) < 0 ||
-        record_audit(t, who, "vm:delete", about, "accepted", e) < 0)
+    if (stop_holder(ch, vm, e) < 0 || core_submit(ch, &want, &job, e) < 0 ||
+        store_vm_take_over(ch->txn, vm, VM_TASK_DELETE, job->id, e) < 0 ||
+        record_vm_status(ch->txn, vm, VM_DELETING, NULL, e) < 0 ||
+        store_audit_add(ch->txn, &(struct audit){ ch->who, "vm:delete", "vm", vm->id, "accepted" }, e) < 0)
         return -1;
     *out = TAKE(job);
     return 0;
@@ -100,7 +100,7 @@ int vm_delete(struct core *c, const struct actor *who, const char *ref, struct o
     if (vm->task == VM_TASK_DELETE) { /* asked twice: the same operation answers both */
         if (store_job_get(t, NULL, vm->job, &job, e) < 0)
             return -1;
-    } else if (submit(c, t, who, vm, &job, e) < 0) {
+    } else if (submit(&(struct change){ c, who, t }, vm, &job, e) < 0) {
         return -1;
     }
     vm->status = VM_DELETING;

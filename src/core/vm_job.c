@@ -91,9 +91,8 @@ int vm_job_end(struct job_run *r, struct txn *t, const struct err *outcome, cons
 {
     AUTO(vm) vm = NULL;
     struct vm_settled now = outcome ? failed(r, outcome) : *ok;
-    struct subject about = { "vm", r->job->target };
 
-    if (record_audit(t, &r->job->actor, r->job->kind, about, outcome ? "failed" : "succeeded", e) < 0)
+    if (record_end(r, t, "vm", outcome, e) < 0)
         return -1;
     if (store_vm_get(t, NULL, r->job->target, &vm, e) < 0) {
         if (e->code != ERR_VM_NOT_FOUND)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "core/vm.h"
+#include "store/event.h"
 
 enum { WAIT_SLICE_MS = 1000 };
 
@@ -173,19 +174,19 @@ static int refuse(const struct vm *vm, const struct power_verb *v, struct err *e
     return 0;
 }
 
-static int submit(struct core *c, struct txn *t, const struct actor *who, struct vm *vm, const struct power_verb *v,
-                  bool is_forced, struct job **out, struct err *e)
+static int submit(const struct change *ch, const struct vm_action *want, struct vm *vm, struct job **out, struct err *e)
 {
+    const struct power_verb *v = &verbs[want->verb];
     AUTO(job) job = NULL;
-    AUTO_FREE char *params = vm_job_params(false, is_forced, vm->status);
-    struct job_request want = { .kind = v->kind->name, .target = vm->id, .params = params };
+    AUTO_FREE char *params = vm_job_params(false, want->is_forced, vm->status);
+    struct job_request job_wanted = { .kind = v->kind->name, .target = vm->id, .params = params };
     enum vm_status shown = vm_task_status(v->task, vm->status);
-    struct subject about = { "vm", vm->id };
 
     if (!params)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    if (core_submit(c, t, who, &want, &job, e) < 0 || store_vm_take(t, vm, v->task, job->id, e) < 0 ||
-        record_vm_status(t, vm, shown, NULL, e) < 0 || record_audit(t, who, v->action, about, "accepted", e) < 0)
+    if (core_submit(ch, &job_wanted, &job, e) < 0 || store_vm_take(ch->txn, vm, v->task, job->id, e) < 0 ||
+        record_vm_status(ch->txn, vm, shown, NULL, e) < 0 ||
+        store_audit_add(ch->txn, &(struct audit){ ch->who, v->action, "vm", vm->id, "accepted" }, e) < 0)
         return -1;
     vm->status = shown;
     vm->task = v->task;
@@ -193,10 +194,8 @@ static int submit(struct core *c, struct txn *t, const struct actor *who, struct
     return 0;
 }
 
-int vm_act(struct core *c, const struct actor *who, const char *ref, enum vm_verb verb, bool is_forced, struct once *once,
-           struct err *e)
+int vm_act(struct core *c, const struct actor *who, const struct vm_action *want, struct once *once, struct err *e)
 {
-    const struct power_verb *v = &verbs[verb];
     AUTO(txn) t = NULL;
     AUTO(vm) vm = NULL;
     AUTO(job) job = NULL;
@@ -206,8 +205,8 @@ int vm_act(struct core *c, const struct actor *who, const char *ref, enum vm_ver
         return -1;
     if (is_replay)
         return 0;
-    if (store_vm_resolve(t, who->project, ref, &vm, e) < 0 || refuse(vm, v, e) < 0 ||
-        submit(c, t, who, vm, v, is_forced, &job, e) < 0)
+    if (store_vm_resolve(t, who->project, want->ref, &vm, e) < 0 || refuse(vm, &verbs[want->verb], e) < 0 ||
+        submit(&(struct change){ c, who, t }, want, vm, &job, e) < 0)
         return -1;
     return once_commit(t, once, &(struct vm_answer){ vm, job }, e);
 }

@@ -58,8 +58,7 @@ struct acting {
     struct await await;
     struct vm_query query;
     struct vm_view *view;
-    enum vm_verb what;
-    bool is_forced;
+    struct vm_action want;
 };
 
 static void acting_free(void *arg)
@@ -86,7 +85,7 @@ static int act_now(struct request *r, struct err *e)
 
     if (verb_init(&verb, r, answer_accepted, e) < 0)
         return -1;
-    if (vm_act(request_user(r), request_actor(r), acting->query.ref, acting->what, acting->is_forced, &verb.once, e) < 0)
+    if (vm_act(request_user(r), request_actor(r), &acting->want, &verb.once, e) < 0)
         return -1;
     return verb_reply(&verb, r, e);
 }
@@ -98,9 +97,9 @@ static int act(struct request *r, enum vm_verb what, struct err *e)
     if (!acting)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     request_set_data(r, acting, acting_free);
-    acting->what = what;
-    acting->query = (struct vm_query){ .ref = request_param(r, "ref"), .limit = 1 };
-    if (vm_body_force(r, is_forcible[what], &acting->is_forced, e) < 0)
+    acting->want = (struct vm_action){ .ref = request_param(r, "ref"), .verb = what };
+    acting->query = (struct vm_query){ .ref = acting->want.ref, .limit = 1 };
+    if (vm_body_force(r, is_forcible[what], &acting->want.is_forced, e) < 0)
         return -1;
     return await_start(&acting->await, r, look, act_now, e);
 }
