@@ -254,6 +254,7 @@ void dispatch_completed(void *http, struct MHD_Connection *connection, void **re
     *request = NULL;
     if (!r)
         return;
+    request_end_waiting(r);
     int status = final_status(r, code);
     bool is_counted = r->is_counted;
     if (h->config.logged && (is_counted || status != 0))

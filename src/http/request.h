@@ -87,5 +87,8 @@ bool request_run(struct request *r, request_fn *fn);
 bool request_run_chunk(struct request *r, const char *data, size_t len);
 /* The same for a request that comes back from being suspended. */
 bool request_run_then(struct request *r);
+/* The same for one that is over when it comes back, because its client has left: `then` is not called. Nothing happens when the
+ * request was not suspended. */
+void request_end_waiting(struct request *r);
 
 #endif

@@ -12,8 +12,8 @@
 enum {
     CONNECTION_MEMORY = 32 * 1024, /* read buffer and header together: a header of about 28 KiB is answered 431 */
     CONNECTIONS_SPARE = 64,        /* libmicrohttpd must accept one too many for us to close it; it would leave it waiting */
-    GRACE_MS = 10000,              /* for requests under way, at the end */
-    WAKE_MS = 5000,                /* for requests that had to be woken then */
+    GRACE_MS = 10000,
+    WAKE_MS = 5000, /* for requests that had to be woken then */
     WAKE_STEP_MS = 20
 };
 
@@ -83,6 +83,7 @@ int http_new(const struct http_config *config, const struct door *const *doors, 
     h->config.listen = NULL;
     h->config.hosts = NULL;
     h->doors = doors;
+    h->grace_ms = GRACE_MS;
     apply_defaults(&h->config);
     lock_init(&h->lock, RANK_HTTP);
     cond_init(&h->changed);
@@ -194,7 +195,7 @@ void http_free(struct http *h)
     if (!h)
         return;
     http_quiesce(h);
-    wait_for_active(h, GRACE_MS);
+    wait_for_active(h, h->grace_ms);
     end_waiting(h);
     for (size_t i = 0; i < h->listener_count; i++)
         listener_close(&h->listeners[i]);

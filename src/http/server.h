@@ -22,6 +22,7 @@ struct http {
     struct listener *listeners;
     size_t listener_count;
     struct client_set conns;
+    int64_t grace_ms;         /* for requests under way, at the end */
     atomic_bool is_quiescing; /* answers close their connections */
     atomic_bool is_stopping;  /* the grace is over: what still wants to run is answered 503 */
     _Atomic unsigned active;  /* requests whose header is complete */

@@ -144,9 +144,23 @@ bool request_run_chunk(struct request *r, const char *data, size_t len)
     return settle(r);
 }
 
-bool request_run_then(struct request *r)
+static void come_back(struct request *r)
 {
     (void)atomic_load(&r->resume); /* what the resumer wrote before request_resume() is seen from here on */
     waiting_remove(r);
+}
+
+bool request_run_then(struct request *r)
+{
+    come_back(r);
     return request_run(r, r->then);
+}
+
+/* libmicrohttpd looks at a suspended connection only after its resume: whoever was to resume it has done so. */
+void request_end_waiting(struct request *r)
+{
+    if (!r->then)
+        return;
+    come_back(r);
+    r->then = NULL;
 }

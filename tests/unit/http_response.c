@@ -1,7 +1,8 @@
 /* Answers, and requests that wait: resumed before and after they are suspended, by any thread, by nobody; clients that leave. */
+#include "../../src/http/server.h"
 #include "http_lab.h"
 
-enum { ROUNDS = 1000 };
+enum { ROUNDS = 1000, SHORT_GRACE_MS = 100 };
 
 /* Whoever resumes: a thread that takes requests from a slot. */
 static struct lock slot_lock;
@@ -145,13 +146,19 @@ static int wait_for_the_test(struct request *r, struct err *err)
     return 0;
 }
 
-static struct request *wait_for_kept(void)
+static struct request *take_kept(void)
 {
     HOLD(&lab_lock);
 
     while (!kept)
         ck_assert(cond_wait_ms(&lab_changed, &lab_lock, LAB_PATIENCE_MS));
-    return kept;
+    return atomic_exchange(&kept, NULL);
+}
+
+static struct request *ask_to_be_kept(int fd)
+{
+    lab_send(fd, GET("/kept"));
+    return take_kept();
 }
 
 static int say_nothing(struct request *r, struct err *err)
@@ -263,7 +270,7 @@ START_TEST(others_go_on_while_one_waits)
     lab_start(&door);
     fd = lab_connect();
     lab_send(fd, GET("/kept") GET("/early"));
-    struct request *r = wait_for_kept();
+    struct request *r = take_kept();
     LAB_ANSWER other = lab_ask_once(GET("/early"));
     ck_assert_int_eq(other.status, 200);
     ck_assert_int_eq(lab_handled, 1);
@@ -277,23 +284,66 @@ START_TEST(others_go_on_while_one_waits)
 }
 END_TEST
 
-START_TEST(survives_a_client_that_leaves_while_waiting)
+static void leave_by_close(int fd)
 {
-    int fd;
+    (void)close(fd);
+}
 
-    lab_start(&door);
-    fd = lab_connect();
-    lab_send(fd, GET("/kept"));
-    struct request *r = wait_for_kept();
+static void leave_by_reset(int fd)
+{
     struct linger reset = { .l_onoff = 1 };
+
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
     (void)close(fd);
-    ck_assert_int_eq(lab_record_count, 0);
+}
+
+static void resume_and_read(struct request *r, int fd)
+{
     request_resume(r);
-    ck_assert_int_eq(lab_wait_record(0).status, 0);
-    LAB_ANSWER next = lab_ask_once(GET("/early"));
-    ck_assert_int_eq(next.status, 200);
+    LAB_ANSWER a = lab_read(fd);
+    ck_assert_int_eq(a.status, 200);
+    (void)close(fd);
+}
+
+/* A resumed connection is read from before its handler is called, and its end seen, unless it is the one longest idle of its
+ * thread: hence one thread, and a connection that is idle before the others come. */
+static int start_with_an_idle_connection(void)
+{
+    lab_config.threads = 1;
+    lab_start(&door);
+    return lab_connect();
+}
+
+/* The one that leaves is in the list of those who wait, before another; the next one comes before its place. While it is
+ * suspended nothing ends it: whoever is to resume it still has it. */
+static void check_who_leaves_while_waiting(void (*leave)(int fd))
+{
+    int next_fd = start_with_an_idle_connection(), staying_fd = lab_connect(), leaving_fd = lab_connect();
+
+    struct request *staying = ask_to_be_kept(staying_fd), *leaving = ask_to_be_kept(leaving_fd);
+    leave(leaving_fd);
+    LAB_ANSWER other = lab_ask_once(GET("/early")); /* the thread has been round after the client left */
+    ck_assert_int_eq(other.status, 200);
+    ck_assert_int_eq(lab_wait_record(0).status, 200);
+    ck_assert_int_eq(lab_record_count, 1);
+    request_resume(leaving);
+    ck_assert_int_eq(lab_wait_record(1).status, 0);
+    ck_assert_int_eq(lab_handled, 1); /* the other */
+    struct request *next = ask_to_be_kept(next_fd);
+    resume_and_read(next, next_fd);
+    resume_and_read(staying, staying_fd);
     lab_stop();
+}
+
+START_TEST(survives_a_client_that_closes_while_waiting)
+{
+    check_who_leaves_while_waiting(leave_by_close);
+}
+END_TEST
+
+START_TEST(survives_a_client_that_resets_while_waiting)
+{
+    check_who_leaves_while_waiting(leave_by_reset);
 }
 END_TEST
 
@@ -313,8 +363,7 @@ START_TEST(the_end_waits_for_who_waits)
 
     lab_start(&door);
     fd = lab_connect();
-    lab_send(fd, GET("/kept"));
-    struct request *r = wait_for_kept();
+    struct request *r = ask_to_be_kept(fd);
     http_quiesce(lab_http);
     ck_assert_int_eq(pthread_create(&thread, NULL, resume_kept, r), 0);
     http_free(lab_http);
@@ -335,13 +384,28 @@ START_TEST(the_end_answers_for_who_was_forgotten)
 
     lab_start(&door);
     fd = lab_connect();
-    lab_send(fd, GET("/kept"));
-    (void)wait_for_kept();
+    (void)ask_to_be_kept(fd);
+    lab_http->grace_ms = SHORT_GRACE_MS;
     lab_stop();
     ck_assert_int_eq(lab_handled, 0);
     LAB_ANSWER a = lab_read(fd);
     ck_assert_int_eq(a.status, 503);
     (void)close(fd);
+}
+END_TEST
+
+START_TEST(the_end_comes_for_who_was_forgotten_and_left)
+{
+    int idle_fd = start_with_an_idle_connection(), leaving_fd = lab_connect();
+
+    (void)ask_to_be_kept(leaving_fd);
+    leave_by_reset(leaving_fd);
+    lab_http->grace_ms = SHORT_GRACE_MS;
+    lab_stop();
+    ck_assert_int_eq(lab_handled, 0);
+    ck_assert_int_eq(lab_record_count, 1);
+    ck_assert_int_eq(lab_records[0].status, 0);
+    (void)close(idle_fd);
 }
 END_TEST
 
@@ -397,6 +461,7 @@ START_TEST(headers_of_answers_cannot_be_split)
 END_TEST
 
 UNIT_MAIN("http_response", resumes_from_another_thread, resumes_before_it_is_suspended, waits_in_a_chain,
-          a_failure_ends_the_waiting, others_go_on_while_one_waits, survives_a_client_that_leaves_while_waiting,
-          the_end_waits_for_who_waits, the_end_answers_for_who_was_forgotten, a_handler_that_says_nothing_is_our_bug,
-          a_door_that_says_nothing_too, the_first_answer_counts, headers_of_answers_cannot_be_split)
+          a_failure_ends_the_waiting, others_go_on_while_one_waits, survives_a_client_that_closes_while_waiting,
+          survives_a_client_that_resets_while_waiting, the_end_waits_for_who_waits, the_end_answers_for_who_was_forgotten,
+          the_end_comes_for_who_was_forgotten_and_left, a_handler_that_says_nothing_is_our_bug, a_door_that_says_nothing_too,
+          the_first_answer_counts, headers_of_answers_cannot_be_split)
