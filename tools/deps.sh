@@ -10,7 +10,7 @@ build=(gcc make pkg-config libvirt-dev libxml2-dev libmicrohttpd-dev libgnutls28
 hypervisor=(libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base ebtables)
 scripts=(python3 curl jq util-linux)
 image=(apt dpkg mtools syslinux syslinux-common fdisk e2fsprogs cpio gzip openssl)
-tests=(check clang libclang-rt-14-dev llvm-14 clang-format python3-pytest python3-libvirt sqlite3 wrk iproute2 shellcheck procps)
+tests=(check clang libclang-rt-14-dev llvm-14 clang-format python3-pytest python3-libvirt sqlite3 wrk iproute2 shellcheck procps xz-utils)
 
 case ${1:-} in
 run) wanted=("${build[@]}" "${hypervisor[@]}" "${scripts[@]}" "${image[@]}") ;;
