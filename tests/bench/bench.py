@@ -22,7 +22,7 @@ from figures import Row, Target, save, table
 from rig import ROOT, URI, Client, Daemon, Failed, Helper, interleaved, ms_since, process_ms, wrk
 
 DEADLINE_S = 470
-CREATES, STARTS, READS, READIES = 40, 20, 31, 21
+CREATES, STARTS, READS, READIES = 40, 40, 31, 21
 CREATORS = 8
 WRK_ROUNDS, WRK_SECONDS = 3, 2
 GUESTS_RUNNING = 5
