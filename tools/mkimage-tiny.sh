@@ -2,9 +2,10 @@
 # mkimage-tiny.sh [OUT.qcow2] - builds the tiny guest that `make run`, `make demo` and the end-to-end tests boot; prints where it is.
 # Made from Debian packages alone; needs no root, no mounts and no loop devices. Cached in build/cache under a hash of this script.
 #
-# The guest: SeaBIOS and syslinux on FAT, a login prompt on the serial port (root, password "tiny"), ACPI power button, DHCP on eth0,
-# ssh (dropbear) on port 22, and a NoCloud seed, i.e. any disk labelled cidata: meta-data's instance-id, local-hostname and public-keys;
-# user-data as a "#!" script (run once per instance-id) or a #cloud-config's hostname and ssh_authorized_keys. /data, an ext4 partition, persists.
+# The guest: SeaBIOS and syslinux on FAT, a login prompt on the serial port (root, password "tiny"), ACPI power button, DHCP on every
+# interface, ssh (dropbear) on port 22, and a NoCloud seed, i.e. any disk labelled cidata: meta-data's instance-id, local-hostname and
+# public-keys; user-data as a "#!" script (run once per instance-id) or a #cloud-config's hostname and ssh_authorized_keys; vendor-data's
+# phone_home. /data, an ext4 partition, persists.
 set -euo pipefail
 # shellcheck source=tools/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -18,7 +19,7 @@ packages=(busybox-static dropbear-bin libtomcrypt1 libtommath1 libcrypt1 zlib1g 
 libraries=(libc.so.6 libcrypt.so.1 libz.so.1 libtomcrypt.so.1 libtommath.so.1 libgmp.so.10)
 # In the order in which they are loaded.
 modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk failover net_failover virtio_net
-    rng-core virtio-rng virtio_balloon button evdev scsi_common scsi_mod virtio_scsi sd_mod cdrom sr_mod libata libahci ahci ata_piix
+    rng-core virtio-rng virtio_balloon virtio_console button evdev scsi_common scsi_mod virtio_scsi sd_mod cdrom sr_mod libata libahci ahci ata_piix
     isofs fat vfat nls_cp437 nls_ascii nls_iso8859-1)
 directories=(bin sbin proc sys dev etc/acpi/PWRF root/.ssh tmp run var/log lib/modules lib64 mnt/seed data usr/bin usr/share/udhcpc)
 
@@ -59,12 +60,15 @@ for disk in /dev/vda2 /dev/sda2; do [ -b $disk ] && mount -t ext4 $disk /data &&
 mkdir -p /data/dropbear
 ln -s /data/dropbear /etc/dropbear
 sh /etc/seed
-if [ -d /sys/class/net/eth0 ]; then
-    ip link set eth0 up
-    udhcpc -i eth0 -b -t 4 -T 2 -A 5 -S -x "hostname:$(hostname)" -s /usr/share/udhcpc/default.script
-    dropbear -R -s -p 22
-fi
+for card in /sys/class/net/eth*; do
+    [ -d "$card" ] || continue
+    card=${card##*/}
+    ip link set "$card" up
+    udhcpc -i "$card" -b -t 4 -T 2 -A 5 -S -x "hostname:$(hostname)" -s /usr/share/udhcpc/default.script
+done
+[ ! -d /sys/class/net/eth0 ] || dropbear -R -s -p 22
 say "ready $(uptime)"
+sh /etc/phone-home &
 END
 }
 
@@ -118,6 +122,19 @@ fi
 END
 }
 
+phone_home() {
+    cat <<'END'
+#!/bin/sh
+# What cloud-init's phone_home does: tells the URL of vendor-data that the guest is up.
+url=$(sed -n 's/.*"url" *: *"\([^"]*\)".*/\1/p' /run/seed/vendor-data 2>/dev/null | head -1)
+[ -n "$url" ] || exit 0
+for try in 1 2 3 4 5; do
+    wget -q -T 5 -O /dev/null --post-data "instance_id=$(cat /data/instance-id)" "$url" && exit 0
+    sleep 2
+done
+END
+}
+
 udhcpc_script() {
     cat <<'END'
 #!/bin/sh
@@ -130,7 +147,7 @@ bound | renew)
     ip addr flush dev "$interface"
     ip addr add "$ip/${mask:-24}" dev "$interface"
     [ -z "$router" ] || ip route add default via "${router%% *}" dev "$interface"
-    : >/etc/resolv.conf
+    [ "$interface" != eth0 ] || : >/etc/resolv.conf
     for server in $dns; do echo "nameserver $server" >>/etc/resolv.conf; done
     echo "TINY lease $interface $ip router=$router" >/dev/ttyS0
     ;;
@@ -213,6 +230,7 @@ make_root() {
     inittab | put 644 etc/inittab
     rc | put 755 etc/rc
     seed | put 755 etc/seed
+    phone_home | put 755 etc/phone-home
     udhcpc_script | put 755 usr/share/udhcpc/default.script
     power_button | put 755 etc/acpi/PWRF/00000080
     echo 'root:x:0:0:root:/root:/bin/sh' | put 644 etc/passwd
