@@ -8,7 +8,7 @@ V ?= release
 OUT := $(if $(filter release,$(V)),build,build/$(V))
 VERSION := 0.1.0
 
-PKGS := libvirt libvirt-qemu libxml-2.0 libmicrohttpd gnutls jansson sqlite3 inih nettle libcurl
+PKGS := libvirt libvirt-qemu libxml-2.0 libmicrohttpd gnutls jansson sqlite3 inih nettle libcurl libarchive libssh
 WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 -Werror
 BASE_CFLAGS := -std=gnu11 -g $(WARN) -fno-strict-aliasing -fstack-protector-strong -pthread -Iinclude \
 	-DCOMPUTED_VERSION='"$(VERSION)"' -DCOMPUTED_SOURCE_DIR='"$(CURDIR)"'
@@ -42,7 +42,7 @@ DEPS_api := core http job store virt disk model base
 DEPS_app := api core http job store virt disk model base
 DEPS_cli := base
 
-SRC_app := src/app.c src/config.c
+SRC_app := src/app.c src/config.c src/guest_listen.c
 $(foreach r,$(filter-out app,$(ROOMS)),$(eval SRC_$(r) := $(shell find src/$(r) -name '*.c' -o -name '*.S' 2>/dev/null | sort)))
 SRC_cli := $(filter-out src/cli/computectl.c,$(SRC_cli))
 obj = $(patsubst src/%,$(OUT)/obj/%.o,$(1))
@@ -138,12 +138,16 @@ fuzzers: $(call test_bin,$(FUZZ_SRC))
 ##   make e2e           only the end-to-end tests, on real libvirt and QEMU in namespaces of their own (root)
 ##   make asan          unit, contract, fuzz corpora and API tests under AddressSanitizer and UBSan
 ##   make tsan          unit, contract and API tests under ThreadSanitizer
+##   make check-cloud-image   a guest that somebody can log in to, with a real Debian image and cloud-init (some minutes)
+##   make check-addresses     a hundred creates and deletes in a row: every address in the answer is the guest's (some minutes)
 ##   make golden        rewrite the golden files; read the diff
-.PHONY: check api e2e asan tsan golden
+.PHONY: check api e2e asan tsan check-cloud-image check-addresses golden
 check: deps-check
 	@tools/check.py
 api e2e asan tsan: deps-check
 	@tools/check.py $@
+check-cloud-image check-addresses: deps-check
+	@tools/check.py $(@:check-%=%)
 golden: deps-check
 	@$(MAKE) --no-print-directory -j$(JOBS) V=test unit contract
 	@tools/check.py --golden unit

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "guest_listen.h"
+
 #include "api/api.h"
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -32,6 +34,7 @@ struct app {
     struct store *store;
     struct core *core;
     struct virt *virt;
+    struct guest_servers *guests;
     struct http *http;
 };
 
@@ -61,6 +64,14 @@ static void log_request(void *arg, struct request *r, int status, int64_t durati
     (void)snprintf(bytes_text, sizeof bytes_text, "%llu", (unsigned long long)bytes);
     log_info("request", "method", request_method(r), "path", request_path(r), "status", status_text, "us", duration_text, "bytes",
              bytes_text, "request_id", request_id(r), NULL);
+}
+
+/* What core asks of us when a network comes up. */
+static int listen_to_guests(void *arg, const char *gateway, struct err *e)
+{
+    struct app *a = arg;
+
+    return guest_listen(a->guests, gateway, e);
 }
 
 /* ---- building ---- */
@@ -104,6 +115,8 @@ static int open_state(struct app *a, struct err *e)
 static int make_core(struct app *a, struct err *e)
 {
     const struct config *c = a->config;
+    /* Guests on user networking reach this host's loopback, where everybody is the administrator. */
+    bool refuses_user_network = c->auth == AUTH_NONE && config_has_tcp(c);
     struct core_config core = {
         .region = c->region,
         .template_dir = c->template_dir,
@@ -119,6 +132,21 @@ static int make_core(struct app *a, struct err *e)
         .operation_retention_ms = (int64_t)c->operation_retention_ms,
         .operation_keep = (uint32_t)c->operation_keep,
         .event_retention_ms = (int64_t)c->event_retention_ms,
+        .network_pools = c->network_pools,
+        .network_prefix = (uint32_t)c->network_prefix,
+        .cpu_overcommit = c->cpu_overcommit,
+        .memory_overcommit = c->memory_overcommit,
+        .disk_overcommit = c->disk_overcommit,
+        .memory_reserve_mib = c->memory_reserve_mib,
+        .disk_reserve_gib = c->disk_reserve_gib,
+        .import_allow = c->import_allow,
+        .import_max_gib = c->import_max_gib,
+        .import_rate_mib_s = c->import_rate_mib_s,
+        .import_deadline_ms = (int64_t)c->import_deadline_ms,
+        .guest_listen = listen_to_guests,
+        .guest_listen_arg = a,
+        .guest_port = (uint32_t)c->guest_port,
+        .refuses_user_network = refuses_user_network,
     };
     struct virt_config virt = {
         .uri = c->libvirt_uri,
@@ -127,13 +155,13 @@ static int make_core(struct app *a, struct err *e)
         .readers = VIRT_READERS,
         .keepalive_interval_s = KEEPALIVE_INTERVAL_S,
         .keepalive_count = KEEPALIVE_COUNT,
-        /* Such guests reach this host's loopback, where everybody is the administrator. */
-        .refuses_user_network = c->auth == AUTH_NONE && config_has_tcp(c),
+        .refuses_user_network = refuses_user_network,
         .on_event = core_on_virt_event,
         .stamp = core_stamp,
     };
 
-    if (core_new(&core, a->store, a->disk, a->timer, &a->core, e) < 0)
+    if (core_new(&core, a->store, a->disk, a->timer, &a->core, e) < 0 ||
+        guest_servers_new(a->core, a->timer, core.guest_port, &a->guests, e) < 0)
         return -1;
     virt.arg = a->core;
     return virt_open(&virt, a->timer, &a->virt, e);
@@ -176,10 +204,12 @@ static void take_down(struct app *a)
 {
     if (a->http)
         http_quiesce(a->http);
+    guest_servers_quiesce(a->guests);
     if (a->core && !core_stop(a->core, (int64_t)a->config->stop_deadline_ms)) {
         log_warn("an operation did not come to an end in time; it goes on at the next start", NULL);
         _exit(EXIT_SUCCESS); /* its thread still uses what would be freed here */
     }
+    guest_servers_free(a->guests);
     http_free(a->http);  /* its last requests still read from virt and store */
     virt_close(a->virt); /* its last callbacks still reach the core */
     core_free(a->core);
@@ -231,14 +261,20 @@ int app_run(const struct config *config, struct err *e)
 void app_print_routes(void)
 {
     http_print_routes(api_doors);
+    http_print_routes(guest_doors);
 }
 
-int app_check_routes(struct err *e)
+static int check_doors(const struct door *const *doors, struct err *e)
 {
-    for (const struct door *const *d = api_doors; *d; d++)
+    for (const struct door *const *d = doors; *d; d++)
         for (size_t i = 0; i < (*d)->route_count; i++)
             if (!(*d)->routes[i].action || !policy_knows((*d)->routes[i].action))
                 return err_set(e, ERR_CONFIG, "route %s %s names no action that policy knows", (*d)->routes[i].method,
                                (*d)->routes[i].path);
     return 0;
+}
+
+int app_check_routes(struct err *e)
+{
+    return check_doors(api_doors, e) < 0 ? -1 : check_doors(guest_doors, e);
 }

@@ -12,14 +12,17 @@
 
 #include "base/cleanup.h"
 #include "base/ini.h"
+#include "base/ipv4.h"
 #include "base/str.h"
 
 #define DEFAULT_FILE        "/etc/computed/computed.conf"
 #define INSTALLED_TEMPLATES "/usr/share/computed/templates"
 
 enum { VALUE_MAX = 1024 };
+#define RATIO_MIN 0.01
+#define RATIO_MAX 1000.0
 
-enum key_kind { KEY_STRING, KEY_NUMBER, KEY_DURATION, KEY_WORD };
+enum key_kind { KEY_STRING, KEY_NUMBER, KEY_DURATION, KEY_RATIO, KEY_WORD };
 
 struct key {
     const char *name;
@@ -71,6 +74,25 @@ static const struct key keys[] = {
     { "operation_keep", KEY_NUMBER, AT(operation_keep), "10000", NULL, 100, 10000000, "and at most so many" },
     { "event_retention", KEY_DURATION, AT(event_retention_ms), "7d", NULL, 60 * 1000, 3650 * DAY_MS,
       "events and audit lines are kept so long" },
+    { "network_pools", KEY_STRING, AT(network_pools), "10.77.0.0/16,172.27.0.0/16,192.168.128.0/17", NULL, 0, 0,
+      "private ranges, by commas, that networks without a cidr of their own take their subnets from" },
+    { "network_prefix", KEY_NUMBER, AT(network_prefix), "24", NULL, 16, 29, "the size of such a subnet: 24 is 253 guests" },
+    { "cpu_overcommit", KEY_RATIO, AT(cpu_overcommit), "16", NULL, 0, 0, "virtual CPUs that are promised per CPU of the host" },
+    { "memory_overcommit", KEY_RATIO, AT(memory_overcommit), "1", NULL, 0, 0,
+      "memory that is promised, by the host's less the reserve" },
+    { "disk_overcommit", KEY_RATIO, AT(disk_overcommit), "4", NULL, 0, 0,
+      "disk space that is promised, by the size of state_dir's file system" },
+    { "memory_reserve_mib", KEY_NUMBER, AT(memory_reserve_mib), "512", NULL, 0, 1 << 24,
+      "memory that is never promised: the host's own" },
+    { "disk_reserve_gib", KEY_NUMBER, AT(disk_reserve_gib), "1", NULL, 0, 1 << 20, "with less really free, nothing new is made" },
+    { "import_allow", KEY_STRING, AT(import_allow), "", NULL, 0, 0,
+      "ranges, by commas, that images may be fetched from although they are private, loopback or link-local" },
+    { "import_max_gib", KEY_NUMBER, AT(import_max_gib), "64", NULL, 1, 1 << 20, "an image that is larger is not fetched" },
+    { "import_rate_mib_s", KEY_NUMBER, AT(import_rate_mib_s), "0", NULL, 0, 1 << 20,
+      "the pace of each import; 0: as fast as it goes" },
+    { "import_deadline", KEY_DURATION, AT(import_deadline_ms), "1h", NULL, 1000, 7 * DAY_MS, "fetching an image from a URL" },
+    { "guest_port", KEY_NUMBER, AT(guest_port), "8775", NULL, 0, 65535,
+      "where guests tell, at their network's gateway, that they are up; 0: nowhere" },
     { "log_level", KEY_WORD, AT(log_level), "info", log_words, 0, 0, "debug, info, warn or error" },
 };
 
@@ -114,6 +136,18 @@ static int set_number(const struct key *k, void *at, const char *text, struct er
     return 0;
 }
 
+/* Digits and a dot only: no sign, no exponent, no "inf". */
+static int set_ratio(const struct key *k, void *at, const char *text, struct err *e)
+{
+    char *end = NULL;
+    double value = isdigit((unsigned char)text[0]) && !text[strspn(text, "0123456789.")] ? strtod(text, &end) : 0;
+
+    if (!end || *end || value < RATIO_MIN || value > RATIO_MAX)
+        return err_set(e, ERR_CONFIG, "%s: '%.64s' is not a ratio from %g to %g", k->name, text, RATIO_MIN, RATIO_MAX);
+    *(double *)at = value;
+    return 0;
+}
+
 static int set_word(const struct key *k, void *at, const char *text, struct err *e)
 {
     AUTO_BUF known = { 0 };
@@ -154,6 +188,8 @@ static int set_key(struct config *c, const struct key *k, const char *text, stru
     case KEY_NUMBER:
     case KEY_DURATION:
         return set_number(k, at, text, e);
+    case KEY_RATIO:
+        return set_ratio(k, at, text, e);
     }
     return err_set(e, ERR_INTERNAL, "unknown kind of key");
 }
@@ -287,12 +323,10 @@ static bool is_private(const char *address)
            str_starts_with(address, "localhost:");
 }
 
-int config_check(const struct config *c, struct err *e)
+static int check_listen(const struct config *c, struct err *e)
 {
     AUTO_FREE char **addresses = NULL;
 
-    if (c->state_dir[0] != '/')
-        return err_set(e, ERR_CONFIG, "state_dir: '%s' is not an absolute path", c->state_dir);
     if (config_split("listen", c->listen, &addresses, e) < 0)
         return -1;
     if (!addresses[0])
@@ -304,6 +338,47 @@ int config_check(const struct config *c, struct err *e)
                            "listen on 127.0.0.1, [::1] or unix:/path",
                            addresses[i]);
     return 0;
+}
+
+static int check_pools(const struct config *c, struct err *e)
+{
+    AUTO_FREE char **pools = NULL;
+    struct cidr cidr;
+
+    if (config_split("network_pools", c->network_pools, &pools, e) < 0)
+        return -1;
+    if (!pools[0])
+        return err_set(e, ERR_CONFIG, "network_pools: no range");
+    for (size_t i = 0; pools[i]; i++) {
+        if (cidr_parse(pools[i], &cidr) < 0 || !cidr_is_private(cidr))
+            return err_set(e, ERR_CONFIG, "network_pools: '%s' is not a private range such as 10.77.0.0/16", pools[i]);
+        if (cidr.prefix > c->network_prefix)
+            return err_set(e, ERR_CONFIG, "network_pools: '%s' is smaller than one network (network_prefix is %llu)", pools[i],
+                           (unsigned long long)c->network_prefix);
+    }
+    return 0;
+}
+
+static int check_import_allow(const struct config *c, struct err *e)
+{
+    AUTO_FREE char **ranges = NULL;
+    struct cidr cidr;
+
+    if (config_split("import_allow", c->import_allow, &ranges, e) < 0)
+        return -1;
+    for (size_t i = 0; ranges[i]; i++)
+        if (cidr_parse(ranges[i], &cidr) < 0)
+            return err_set(e, ERR_CONFIG, "import_allow: '%s' is not a range such as 192.168.1.0/24", ranges[i]);
+    return 0;
+}
+
+int config_check(const struct config *c, struct err *e)
+{
+    if (c->state_dir[0] != '/')
+        return err_set(e, ERR_CONFIG, "state_dir: '%s' is not an absolute path", c->state_dir);
+    if (check_listen(c, e) < 0 || check_pools(c, e) < 0)
+        return -1;
+    return check_import_allow(c, e);
 }
 
 bool config_has_tcp(const struct config *c)
@@ -351,6 +426,9 @@ void config_print(const struct config *c, FILE *to)
             break;
         case KEY_DURATION:
             print_duration(*(const uint64_t *)at, to);
+            break;
+        case KEY_RATIO:
+            (void)fprintf(to, "%.15g", *(const double *)at);
             break;
         }
         (void)fprintf(to, "\n");

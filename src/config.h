@@ -29,6 +29,11 @@ struct config {
     uint64_t stop_grace_ms, survey_deadline_ms, create_deadline_ms, power_deadline_ms, delete_deadline_ms, image_deadline_ms,
         probe_deadline_ms, stop_deadline_ms, operation_retention_ms, event_retention_ms;
     uint64_t operation_keep;
+    char *network_pools; /* CIDRs by commas, as written */
+    char *import_allow;  /* likewise; "" */
+    uint64_t network_prefix, memory_reserve_mib, disk_reserve_gib, import_max_gib, import_rate_mib_s, import_deadline_ms,
+        guest_port;
+    double cpu_overcommit, memory_overcommit, disk_overcommit;
 };
 
 /* Defaults, then the file (NULL: the default one, which may be missing), then COMPUTED_<KEY>. ERR_CONFIG names file and line, or
@@ -41,7 +46,7 @@ static inline void cleanup_config(struct config *c)
 }
 #define AUTO_CONFIG __attribute__((cleanup(cleanup_config))) struct config
 
-/* What may not be said together: auth=none on an address that others reach. */
+/* What may not be said together: auth=none on an address that others reach, a pool that holds not one network. */
 int config_check(const struct config *c, struct err *e);
 bool config_has_tcp(const struct config *c); /* whether any address is not a unix socket */
 /* The effective configuration as a file that config_load reads, each key with its meaning. */

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "app.h"
@@ -11,6 +12,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "disk/transfer.h"
 
 enum { EXIT_USAGE = 2, DESCRIPTORS = 4096 };
 enum option_code { OPT_CONFIG = 'c', OPT_HELP = 'h', OPT_VERSION = 'V', OPT_CHECK = 256, OPT_PRINT, OPT_ROUTES, OPT_FAILPOINTS };
@@ -111,6 +113,9 @@ int main(int argc, char **argv)
     const char *path = NULL;
     enum mode mode = MODE_RUN;
 
+    /* Not a mode for people: how the daemon starts its own helper processes. */
+    if (argc == 2 && strcmp(argv[1], "--fetch") == 0)
+        return transfer_child_main();
     tune_memory();
     for (int opt = getopt_long(argc, argv, "c:hV", options, NULL); opt != -1;
          opt = getopt_long(argc, argv, "c:hV", options, NULL)) {

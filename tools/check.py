@@ -138,13 +138,21 @@ def api(variant="test"):
     return result
 
 
-def end_to_end():
+def as_root(*command):
+    return [*([] if os.geteuid() == 0 else ["sudo", "-E"]), *command]
+
+
+def in_namespaces(name, *tests, environment=None):
     # The guest before the namespaces: there is no way out of them to its packages.
     result = together(build("test", "all"), single("guest image", ["tools/mkimage-tiny.sh"]))
     if not result.failed:
-        as_root = [] if os.geteuid() == 0 else ["sudo"]
-        result.add(pytest("e2e", [*as_root, "tests/lib/private_libvirt.py", *PYTEST, "tests/e2e"]))
+        result.add(pytest(name, as_root("tests/lib/private_libvirt.py", *PYTEST, *tests), environment))
     return result
+
+
+def cloud_image():
+    debian = single("Debian cloud image", as_root("tools/mkimage-debian.sh"))
+    return debian if debian.failed else together(debian, in_namespaces("cloud image", "tests/e2e/cloud_image.py"))
 
 
 def fuzz_corpora(variant):
@@ -183,10 +191,13 @@ SUITES = {
     "unit": lambda: check_programs("test", "unit", "contract"),
     "source": lambda: together(single("check-source", ["tools/check_source.py"]), scripts()),
     "api": api,
-    "e2e": end_to_end,
+    "e2e": lambda: in_namespaces("e2e", "tests/e2e"),
     "asan": lambda: together(check_programs("asan", "unit", "contract"), fuzz_corpora("asan"), api("asan")),
 }
 ON_DEMAND = {
+    "cloud-image": cloud_image,
+    # Every address that a hundred creates and deletes in a row promise is the guest's; `e2e` does ten of them.
+    "addresses": lambda: in_namespaces("addresses", "tests/e2e/test_login.py", "-k", "every_address", environment={"COMPUTED_CREATES": "100"}),
     "tsan": lambda: together(check_programs("tsan", "unit", "contract"), api("tsan")),
 }
 

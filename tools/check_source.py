@@ -33,10 +33,13 @@ LIBRARIES = {
     "libvirt/": "virt",
     "microhttpd.h": "http",
     "gnutls/": "http",
-    "curl/": "cli",
+    "curl/": "cli disk",
+    "archive.h": "disk",
+    "archive_entry.h": "disk",
+    "libssh/": "core",
 }
-LIBC = re.compile(r"^(sys|linux|netinet|arpa|net)/|^(assert|ctype|dirent|endian|errno|fcntl|float|getopt|glob|inttypes|libgen|limits|locale|malloc"
-                  r"|math|netdb|poll|pthread|sched|semaphore|signal|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string"
+LIBC = re.compile(r"^(sys|linux|netinet|arpa|net)/|^(assert|ctype|dirent|endian|errno|fcntl|float|getopt|glob|grp|ifaddrs|inttypes|libgen|limits|locale|malloc"
+                  r"|math|netdb|poll|pthread|sched|semaphore|signal|spawn|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string"
                   r"|strings|syslog|termios|threads|time|unistd|wchar)\.h$")
 BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|atof|alloca|system|popen|gets)\s*\(")
 ALLOWED_IN_TESTS = {"system", "popen"} # they ask other programs what is true

@@ -27,14 +27,17 @@ show_lines() {
 computed is ready on $url ($uri; state in $state_dir). Ctrl-C stops it. Lines to paste:
 
   curl -s $url/health | jq .
-  curl -s $url/v1/vms -H 'Content-Type: application/json' -d '{"name":"first","image":"tiny","vcpus":1,"memory_mib":256,"disk_gib":1}' | jq .
+  curl -s $url/v1/keypairs -H 'Content-Type: application/json' -d '{"name":"me"}' | jq -r .private_key >me.key && chmod 600 me.key
+  curl -s $url/v1/vms -H 'Content-Type: application/json' -d '{"name":"first","image":"tiny","flavor":"small","keypair":"me"}' | jq .
+  ssh -i me.key root@ADDRESS       # it is networks[0].addresses[0] of that answer; wait for ready_at
   curl -s $url/v1/vms | jq '.vms[] | {name, status, task, fault}'
   curl -s $url/v1/vms/first/console-log
   virsh -c $uri list --title
   curl -s $url/v1/vms/first/stop -X POST | jq .
   curl -s $url/v1/vms/first -X DELETE | jq .
 
-or: build/computectl vm create second --image tiny --vcpus 1 --memory-mib 256 --disk-gib 1 --wait
+or: build/computectl keypair create mine --out mine.key
+    ssh -i mine.key root@\$(build/computectl vm create second --image tiny --flavor small --keypair mine --wait=ready)
 END
 }
 

@@ -10,6 +10,8 @@
 /* The user pointer of http_config (request_user) must be the struct core. NULL-terminated; the last door takes what no other
  * does. */
 extern const struct door *const api_doors[];
+/* What guests reach, on a server apart from that of the API; its user pointer too is the struct core. */
+extern const struct door *const guest_doors[];
 
 int api_error_status(enum err_code code);
 /* An error as application/problem+json (RFC 9457), the native door's shape. is_admin: with the half that is not for everybody.

@@ -17,6 +17,8 @@ enum err_code {
     ERR_IMAGE_NOT_FOUND,
     ERR_FLAVOR_NOT_FOUND,
     ERR_OPERATION_NOT_FOUND,
+    ERR_KEYPAIR_NOT_FOUND,
+    ERR_NETWORK_NOT_FOUND,
     ERR_METHOD_NOT_ALLOWED,
     ERR_NOT_ACCEPTABLE,
     ERR_CONFLICT,      /* a compare-and-set lost, or the thing is not in a fit state */
@@ -25,6 +27,11 @@ enum err_code {
     ERR_NAME_TAKEN,
     ERR_NAME_AMBIGUOUS,
     ERR_IN_USE,
+    ERR_VM_LOCKED,     /* its owner has forbidden changes */
+    ERR_ADDRESS_TAKEN, /* another port has it, or an old lease may still live */
+    ERR_CIDR_TAKEN,    /* the host or another network uses these addresses */
+    ERR_NOT_SUPPORTED, /* this host's libvirt cannot do it: no bridges in session mode */
+    ERR_DOWNLOAD,      /* a URL did not yield what it should; err.msg says why */
     ERR_NO_CAPACITY,
     ERR_TOO_LARGE,
     ERR_UNSUPPORTED_MEDIA,

@@ -33,6 +33,7 @@ enum json_kind {
     JSON_FIELD_U64,     /* uint64_t in min..max */
     JSON_FIELD_BOOL,    /* bool */
     JSON_FIELD_STRINGS, /* json_t * array of at most max strings of 1..255 code points (new reference) */
+    JSON_FIELD_ARRAY,   /* json_t * array of at most max items of any kind: they are the caller's to check (new reference) */
     JSON_FIELD_OBJECT,  /* json_t * object with at most max members (new reference) */
 };
 struct json_field {

@@ -33,6 +33,24 @@ struct core_config {
     int64_t operation_retention_ms;
     uint32_t operation_keep; /* ended operations kept at the most */
     int64_t event_retention_ms;
+    /* Networks: each takes a subnet of this prefix from the first of the pools that is free. Comma-separated CIDRs. */
+    const char *network_pools;
+    uint32_t network_prefix;
+    bool refuses_user_network; /* as virt_config's: its guests could reach this host's loopback */
+    /* Capacity: what is promised may be so many times what is there. */
+    double cpu_overcommit, memory_overcommit, disk_overcommit;
+    uint64_t memory_reserve_mib; /* the host's own */
+    uint64_t disk_reserve_gib;   /* stays free of real bytes */
+    /* Imports. */
+    const char *import_allow; /* comma-separated CIDRs that may be fetched from although they are not global */
+    uint64_t import_max_gib;
+    uint64_t import_rate_mib_s; /* 0: no cap */
+    int64_t import_deadline_ms;
+    /* Guests call here to say that they are ready: starts to listen on this network's gateway address; called on a worker, fine
+     * to call again. NULL, or guest_port 0: guests have no such address. */
+    int (*guest_listen)(void *arg, const char *gateway, struct err *e);
+    void *guest_listen_arg;
+    uint32_t guest_port;
 };
 
 /* Borrows config, store, disk and timer until core_free. virt is given later because its callbacks need the core. */
@@ -41,7 +59,7 @@ int core_new(const struct core_config *config, struct store *store, struct disk 
 /* For struct virt_config: pass the core as arg. */
 void core_on_virt_event(void *core, enum virt_event_kind kind, const char *id);
 int64_t core_stamp(void *core);
-/* Starts workers, the reconciler and the probe; what the last life left under way goes on. */
+/* Starts workers, the reconciler, the probe, the life of VMs and the maker of keys; what the last life left under way goes on. */
 int core_start(struct core *c, struct virt *virt, struct err *e);
 /* Finishes or parks what is under way within the deadline. False: a step has not come back; nothing may be freed then, the
  * process has to end. What it was doing goes on at the next start. */

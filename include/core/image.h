@@ -12,6 +12,8 @@ struct image_spec {
     char *name; /* owned by the caller */
     enum disk_format disk_format;
     const bool *is_public; /* NULL: public for an administrator, else the project's */
+    char *properties;      /* JSON object text of strings; NULL: {}; owned by the caller */
+    uint64_t min_disk_gib, min_memory_mib;
 };
 /* Answers with a struct image as record. */
 int image_create(struct core *c, const struct actor *who, const struct image_spec *spec, struct once *once, struct err *e);
@@ -21,6 +23,27 @@ int image_list(struct core *c, const struct actor *who, const char *marker, uint
 /* Refused while a VM uses it (ERR_IN_USE) or an upload is under way (ERR_CONFLICT). A job removes the bytes; *out is the
  * caller's. */
 int image_delete(struct core *c, const struct actor *who, const char *ref, struct job **out, struct err *e);
+
+int image_change(struct core *c, const struct actor *who, const char *ref, const struct image_change *change, struct image **out,
+                 struct err *e);
+
+/* What an import or a capture answers with, as record of `once`. */
+struct image_answer {
+    const struct image *image;
+    const struct job *job;
+};
+/* Makes the row and a job that fetches the bytes; the format is found by looking at them (spec->disk_format is ignored). */
+struct image_import {
+    struct image_spec spec;
+    char *url;
+    char *sha256; /* NULL: not checked */
+};
+int image_import(struct core *c, const struct actor *who, const struct image_import *want, struct once *once, struct err *e);
+/* The same from a stopped VM's disk; not public unless the spec says so. ERR_INVALID_STATE, ERR_VM_BUSY, ERR_VM_LOCKED. */
+int image_capture(struct core *c, const struct actor *who, const char *vm_ref, const struct image_spec *spec, struct once *once,
+                  struct err *e);
+/* The bytes of an active image, for reading; the caller closes *fd. ERR_CONFLICT unless it is active. */
+int image_open(struct core *c, const struct actor *who, const char *ref, struct image **out, int *fd, struct err *e);
 
 /* ---- the upload of a queued image's bytes; one thread at a time ---- */
 struct image_upload;

@@ -47,16 +47,21 @@ struct vm_answer {
 };
 int vm_create(struct core *c, const struct actor *who, const struct vm_spec *spec, struct once *once, struct err *e);
 int vm_delete(struct core *c, const struct actor *who, const char *ref, struct once *once, struct err *e);
-enum vm_verb { VM_VERB_START, VM_VERB_STOP, VM_VERB_REBOOT, VM_VERB_PAUSE, VM_VERB_RESUME };
+enum vm_verb { VM_VERB_START, VM_VERB_STOP, VM_VERB_REBOOT, VM_VERB_PAUSE, VM_VERB_RESUME, VM_VERB_SUSPEND };
 struct vm_action {
     const char *ref; /* id or name */
     enum vm_verb verb;
     bool is_forced; /* stop: power off at once; reboot: the reset button */
 };
 int vm_act(struct core *c, const struct actor *who, const struct vm_action *want, struct once *once, struct err *e);
-/* Name, metadata, tags: at once, no job. The domain's title follows behind. */
+/* Name, metadata, tags, autostart, time to live: at once, no job. The domain's title and flag follow behind. */
 int vm_change(struct core *c, const struct actor *who, const char *ref, const struct vm_change *change, struct vm **out,
               struct err *e);
+
+/* A locked VM takes no verb and no change but unlock: ERR_VM_LOCKED. At once. */
+int vm_set_locked(struct core *c, const struct actor *who, const char *ref, bool is_locked, struct vm **out, struct err *e);
+/* A guest says that it is up, with the token of its seed. ERR_VM_NOT_FOUND for a wrong one too. */
+int vm_phone_home(struct core *c, const char *id, const char *token, struct err *e);
 
 /* The console's text; caller frees. lines 0: all there is, at most max_bytes. */
 int vm_console_log(struct core *c, const struct actor *who, const char *ref, uint32_t lines, char **out, size_t *len,

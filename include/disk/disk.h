@@ -27,7 +27,10 @@ const char *disk_state_dir(const struct disk *d);            /* borrowed, absolu
  */
 typedef void disk_unknown_fn(void *arg, const char *path);
 int disk_scan_unknown(struct disk *d, disk_unknown_fn *fn, void *arg, struct err *e);
-int disk_free_bytes(struct disk *d, uint64_t *out, struct err *e);
+struct disk_space {
+    uint64_t total_bytes, free_bytes; /* of the file system that state_dir lies on; free for us */
+};
+int disk_space(struct disk *d, struct disk_space *out, struct err *e);
 
 /* Paths for libvirt; absolute; caller frees; NULL: no memory. */
 char *disk_image_path(const struct disk *d, const char *image_id, enum disk_format f);
@@ -48,6 +51,10 @@ int disk_overlay_create(struct disk *d, const struct disk_overlay *o, struct err
 /* Checks that the overlay is there and names an image that is there too: ERR_DISK_MISSING. One that we may not read (QEMU has it)
  * passes. */
 int disk_overlay_check(struct disk *d, const char *vm_id, struct err *e);
+/* What the console log holds beyond `*offset` (at most max_bytes of it, the newest), the current file only: for watchers. *offset
+ * becomes the file's end; a file that was rotated begins anew. Caller frees *out; *len 0: nothing new. */
+int disk_console_follow(struct disk *d, const char *vm_id, uint64_t *offset, size_t max_bytes, char **out, size_t *len,
+                        struct err *e);
 /* Removes what this program and libvirt made in the folder (disk, console logs), then the folder. Fine when gone. A file of
  * unknown name stays, and the folder with it; *left (may be NULL) counts them. */
 int disk_instance_remove(struct disk *d, const char *vm_id, uint32_t *left, struct err *e);
@@ -77,6 +84,8 @@ struct image_facts {
  * uploading); slow (reads the whole file). is_cancelled(arg) is asked now and then, may be NULL: ERR_CANCELLED. */
 int disk_image_seal(struct disk *d, const char *image_id, enum disk_format f, bool (*is_cancelled)(void *arg), void *arg,
                     struct image_facts *out, struct err *e);
+/* The sealed file, open for reading; the caller closes *fd. ERR_IMAGE_NOT_FOUND. */
+int disk_image_open(struct disk *d, const char *image_id, enum disk_format f, int *fd, uint64_t *size_bytes, struct err *e);
 int disk_image_remove(struct disk *d, const char *image_id, struct err *e); /* the .part too; fine when gone */
 
 #endif

@@ -23,8 +23,9 @@ typedef int request_fn(struct request *r, struct err *e);
 typedef int request_chunk_fn(struct request *r, const void *data, size_t len, struct err *e);
 
 enum route_flag {
-    ROUTE_PUBLIC = 1, /* needs no credentials */
-    ROUTE_NO_BODY = 2 /* a body is refused with 400; without the flag a POST, PUT or PATCH may have a JSON body */
+    ROUTE_PUBLIC = 1,  /* needs no credentials */
+    ROUTE_NO_BODY = 2, /* a body is refused with 400; without the flag a POST, PUT or PATCH may have a JSON body */
+    ROUTE_ANY_BODY = 4 /* a body of any content type: only where the credentials are in the path, for any page can send a form */
 };
 
 struct route {
@@ -52,6 +53,7 @@ struct http_config {
     const char *const *listen; /* "127.0.0.1:8081", "[::1]:0", "unix:/path"; NULL-terminated */
     const char *const *hosts;  /* further names that the Host header may carry; NULL-terminated or NULL. IP literals of the
                                   listening addresses, localhost and unix clients' any host are let in */
+    bool is_free_bound;        /* IP addresses may be ones that this host has not yet, or has no more */
     uint32_t threads;          /* per address; 2 */
     size_t body_max_bytes;     /* 1 MiB; streams are not capped here */
     uint32_t connections_max;  /* 1024 in all */
@@ -104,6 +106,9 @@ void *request_data(const struct request *r);
 /* One answer per request. `body` is malloc'ed and taken over, also on failure. */
 int request_reply(struct request *r, int status, const char *content_type, char *body, size_t len, struct err *e);
 int request_reply_empty(struct request *r, int status, struct err *e);
+/* The first `size` bytes of a file that stays as it is; fd is taken over, also on failure. With 200, a client that asks for a
+ * range of bytes gets it (206, or 416 when there are none). */
+int request_reply_file(struct request *r, int status, const char *content_type, int fd, uint64_t size, struct err *e);
 int request_add_header(struct request *r, const char *name, const char *value,
                        struct err *e); /* before the reply; refuses CR, LF */
 

@@ -91,4 +91,8 @@ int64_t job_remaining_ms(const struct job_run *r);
  * not inside a transaction. */
 bool job_is_cancelled(const struct job_run *r);
 
+/* Tells clients how far the running step is: percent of the whole job, and a JSON object text of the kind's own. Written at most
+ * once a second, and events at most every 5 s: more is dropped. Failures are not the step's. */
+void job_report(const struct job_run *r, uint32_t progress, const char *details);
+
 #endif

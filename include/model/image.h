@@ -29,13 +29,25 @@ struct image {
     char *status_reason; /* NULL; why it is queued again or in error */
     uint64_t size_bytes; /* of the file; 0 until active */
     uint64_t virtual_size_bytes;
-    sha256_text sha256; /* "" until active */
-    uuid_text job;      /* the operation that saves or deletes it; "" */
+    sha256_text sha256;      /* "" until active */
+    uuid_text job;           /* the operation that saves, imports or deletes it; "" */
+    uint64_t min_disk_gib;   /* a VM made from it has at least so much; 0: whatever it needs itself */
+    uint64_t min_memory_mib; /* 0: any */
+    char *properties;        /* JSON object text of strings ("os", "default_user" and whatever else); never NULL */
     int64_t created_at_ms;
     int64_t updated_at_ms;
 };
 void image_free(struct image *i);
 DEFINE_AUTO(image, image_free)
+
+enum { IMAGE_PROPERTIES_MAX = 64 };
+
+/* What PATCH changes; a NULL member stays as it is. Borrowed. */
+struct image_change {
+    const char *name;
+    const char *properties; /* replaces all of them */
+    const uint64_t *min_disk_gib, *min_memory_mib;
+};
 
 struct image_list {
     struct image **items;

@@ -28,6 +28,7 @@ struct job {
     uint32_t progress; /* 0..100 */
     uint32_t attempts; /* how often a step of a retried kind has failed */
     char *params;      /* JSON object text of the kind's own; never NULL */
+    char *details;     /* JSON object text for clients: how far a long step is ({"bytes":…}); never NULL */
     bool is_cancel_requested;
     uuid_text after;          /* "" or the job that must end before this one starts */
     int64_t timeout_ms;       /* the whole job's allowance, counted from its first claim in this boot */

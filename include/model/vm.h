@@ -10,6 +10,8 @@
 #include "base/id.h"
 #include "model/name.h"
 
+enum { HOSTNAME_LEN = 63 };
+
 enum vm_status {
     VM_PENDING,
     VM_RUNNING,
@@ -36,12 +38,15 @@ enum vm_task {
     VM_TASK_REBOOT,
     VM_TASK_PAUSE,
     VM_TASK_RESUME,
+    VM_TASK_SUSPEND,
+    VM_TASK_IMAGE, /* an image is being made of its disk */
     VM_TASK_COUNT
 };
 const char *vm_task_to_string(enum vm_task t);             /* the operation's kind: "vm.create"; NULL for none */
 int vm_task_from_string(const char *s, enum vm_task *out); /* NULL is VM_TASK_NONE; -1 when unknown */
 enum vm_status vm_task_status(
-    enum vm_task t, enum vm_status now); /* the transient status that the task shows; `now` for pause, resume and none */
+    enum vm_task t,
+    enum vm_status now); /* the transient status that the task shows; `now` for pause, resume, suspend, image and none */
 
 /* Why a VM is in error and what a person can do. */
 struct fault {
@@ -51,9 +56,23 @@ struct fault {
 };
 void fault_done(struct fault *f); /* frees the strings; no fault again */
 
+/* A VM's ports (model/network.h), in the order of the guest's interfaces. */
+struct port;
+struct port_list {
+    struct port **items; /* owned */
+    size_t count;
+};
+void port_list_done(struct port_list *l);
+static inline void cleanup_port_list(struct port_list *l)
+{
+    port_list_done(l);
+}
+#define AUTO_PORT_LIST __attribute__((cleanup(cleanup_port_list))) struct port_list
+
 struct vm {
     uuid_text id; /* also the domain's UUID */
     char *name;
+    char hostname[HOSTNAME_LEN + 1]; /* made from the name; unique in the project */
     hex32_text project;
     enum vm_status status;
     char *status_reason; /* why it is paused or in error; NULL */
@@ -65,15 +84,20 @@ struct vm {
     uint64_t disk_gib; /* the overlay's virtual size, rounded up */
     uuid_text image;
     char *image_name;
-    char *metadata; /* JSON object text, never NULL */
-    char *tags;     /* JSON array text, never NULL */
-    bool autostart;
-    bool is_name_unique; /* made by a front door whose names are unique */
+    char *metadata;        /* JSON object text, never NULL */
+    char *tags;            /* JSON array text, never NULL */
+    char *keypair;         /* the name it had at creation; NULL */
+    bool autostart;        /* started with the host, by libvirt itself */
+    bool is_locked;        /* no verb but unlock */
+    bool is_name_unique;   /* made by a front door whose names are unique */
+    int64_t expires_at_ms; /* wall time at which it deletes itself; 0: never */
+    int64_t ready_at_ms;   /* when the guest first said that it is up; 0: not yet */
     struct fault fault;
     int64_t observed_at_ms; /* wall time of the last word from libvirt; 0: never */
     int64_t created_at_ms;
     int64_t updated_at_ms;
-    int64_t row_version; /* the number of the row's last change, counted over all VMs */
+    int64_t row_version;    /* the number of the row's last change, counted over all VMs */
+    struct port_list ports; /* filled by store_port_attach and by who plans them; no column */
 };
 void vm_free(struct vm *vm);
 DEFINE_AUTO(vm, vm_free)
@@ -89,6 +113,24 @@ static inline void cleanup_vm_list(struct vm_list *l)
 }
 #define AUTO_VM_LIST __attribute__((cleanup(cleanup_vm_list))) struct vm_list
 
+/* What the guest finds when it boots first: written to the seed. Kept as long as the VM: it may be rebuilt. */
+struct vm_seed {
+    uuid_text vm;
+    bool is_config_drive; /* the layout: OpenStack's config drive, else NoCloud */
+    char *ssh_keys;       /* JSON array text of authorized_keys lines; never NULL */
+    void *user_data;      /* bytes as given; NULL: none */
+    size_t user_data_len;
+    hex32_text token; /* what the guest shows when it phones home; a secret */
+};
+void vm_seed_free(struct vm_seed *s);
+DEFINE_AUTO(vm_seed, vm_seed_free)
+
+/* One interface that a create asks for. Strings are owned. */
+struct nic_spec {
+    char *network;  /* id or name */
+    char *fixed_ip; /* NULL: any */
+};
+
 /* What a create asks for, whichever door it came through. Strings are owned. */
 struct vm_spec {
     char *name;
@@ -103,6 +145,15 @@ struct vm_spec {
     bool autostart;
     char *metadata; /* JSON object text; NULL: {} */
     char *tags;     /* JSON array text; NULL: [] */
+    char *keypair;  /* name; NULL: none */
+    char *ssh_keys; /* JSON array text of further public keys; NULL: [] */
+    void *user_data;
+    size_t user_data_len; /* at most VM_USER_DATA_MAX */
+    bool is_config_drive;
+    bool has_networks; /* false: the project's default network */
+    struct nic_spec *nics;
+    size_t nic_count;     /* 0 with has_networks: none */
+    uint64_t ttl_seconds; /* 0: for ever */
 };
 void vm_spec_done(struct vm_spec *s);
 static inline void cleanup_vm_spec(struct vm_spec *s)
@@ -117,6 +168,8 @@ struct vm_change {
     enum name_rule name_rule;
     const char *metadata;
     const char *tags;
+    const bool *autostart;
+    const uint64_t *ttl_seconds; /* from now; 0: for ever */
 };
 
 enum {
@@ -125,7 +178,9 @@ enum {
     VM_MEMORY_MIB_MAX = 4u << 20,
     VM_DISK_GIB_MAX = 64u << 10,
     VM_METADATA_MAX = 128,
-    VM_TAGS_MAX = 64
+    VM_TAGS_MAX = 64,
+    VM_USER_DATA_MAX = 64 << 10,
+    VM_TTL_MAX_S = 3650u * 24 * 3600
 };
 
 #endif

@@ -17,6 +17,10 @@ int store_image_set_status(struct txn *t, const struct image *i, enum image_stat
                            struct err *e);
 /* Makes it active with its size, virtual size and sha256 from *i. ERR_CONFLICT unless it is queued or saving. */
 int store_image_activate(struct txn *t, const struct image *i, struct err *e);
+/* What its bytes turned out to be. ERR_IMAGE_NOT_FOUND. */
+int store_image_set_format(struct txn *t, const char *id, enum disk_format f, struct err *e);
+/* Name, properties, minima. ERR_NAME_TAKEN, ERR_IMAGE_NOT_FOUND. */
+int store_image_change(struct txn *t, const char *id, const struct image_change *change, struct err *e);
 int store_image_delete(struct txn *t, const char *id, struct err *e); /* fine when already gone; ERR_IN_USE while a VM has it */
 
 #endif

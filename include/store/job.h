@@ -25,6 +25,8 @@ int store_job_list(struct txn *t, const struct job_filter *f, struct job_list *o
 int store_job_claim(struct txn *t, struct job **out, int64_t *next_ms, struct err *e);
 /* Writes step, direction, progress, deadline and attempts of a running job. */
 int store_job_progress(struct txn *t, const struct job *j, struct err *e);
+/* Progress and details of a running job, from inside a step. */
+int store_job_report(struct txn *t, const char *id, uint32_t progress, const char *details, struct err *e);
 /* Back to pending, to be tried again at not_before_ms, with error and attempts as they are in *j. */
 int store_job_defer(struct txn *t, const struct job *j, struct err *e);
 /* succeeded or failed, with error; ERR_CONFLICT unless it is running. */

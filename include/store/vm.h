@@ -57,8 +57,23 @@ int store_vm_settle(struct txn *t, const char *id, const char *job, const struct
  * read again. */
 int store_vm_observe(struct txn *t, const char *id, int64_t row_version, const struct vm_settled *now, struct err *e);
 int store_vm_change(struct txn *t, const struct vm *vm, const struct vm_change *change,
-                    struct err *e);                                /* ERR_NAME_TAKEN, ERR_CONFLICT */
-int store_vm_delete(struct txn *t, const char *id, struct err *e); /* fine when already gone */
+                    struct err *e); /* ERR_NAME_TAKEN, ERR_CONFLICT */
+/* Its ports and seed go too; their addresses are remembered as released now. Fine when already gone. */
+int store_vm_delete(struct txn *t, const char *id, struct err *e);
+/* Marks. They change updated_at and the version; ERR_VM_NOT_FOUND. */
+int store_vm_set_locked(struct txn *t, const char *id, bool is_locked, struct err *e);
+/* *is_first is false when it was ready already: nothing is written then. */
+int store_vm_set_ready(struct txn *t, const char *id, int64_t at_ms, bool *is_first, struct err *e);
+/* The ids of running VMs that are not ready and were created after since_ms, at most `max`; caller frees *out with free(). */
+int store_vm_list_unready(struct txn *t, int64_t since_ms, size_t max, uuid_text **out, size_t *count, struct err *e);
+/* The VM that expires next and that no lock and no delete holds; *out is NULL when none does. */
+int store_vm_next_expiring(struct txn *t, struct vm **out, struct err *e);
+int store_vm_has_hostname(struct txn *t, const char *project, const char *hostname, bool *out, struct err *e);
+/* What all VMs together were promised, those with status error and a failed create included: they may be started again. */
+struct vm_promises {
+    uint64_t vms, vcpus, memory_mib, disk_gib;
+};
+int store_vm_promises(struct txn *t, struct vm_promises *out, struct err *e);
 int store_vm_count_by_image(struct txn *t, const char *image, uint64_t *out, struct err *e);
 
 #endif

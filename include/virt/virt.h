@@ -36,8 +36,14 @@ struct virt_state {
     const char *reason; /* a static word such as "ioerror", "user", "crashed", "watchdog"; NULL when it tells nothing */
 };
 
-enum virt_event_kind { VIRT_EVENT_CONNECTED, VIRT_EVENT_DISCONNECTED, VIRT_EVENT_DOMAIN };
-/* Called on the event or connector thread; must not block nor call back into virt's verbs. id is "" but for VIRT_EVENT_DOMAIN. */
+enum virt_event_kind {
+    VIRT_EVENT_CONNECTED,
+    VIRT_EVENT_DISCONNECTED,
+    VIRT_EVENT_DOMAIN,
+    VIRT_EVENT_AGENT /* the guest's agent has opened its channel */
+};
+/* Called on the event or connector thread; must not block nor call back into virt's verbs. id is "" but for VIRT_EVENT_DOMAIN and
+ * VIRT_EVENT_AGENT. */
 typedef void virt_event_fn(void *arg, enum virt_event_kind kind, const char *id);
 
 struct virt_config {
@@ -85,6 +91,13 @@ const char *virt_type_to_string(enum virt_type t);
 int virt_probe(struct virt *v, const struct virt_accel *accel, int64_t timeout_ms, struct err *e);
 
 /* ---- domains ---- */
+/* An interface: on a network of ours (virt/network.h), whose filter lets nothing out but this MAC and address, or, with network
+ * NULL, on QEMU's user networking. */
+struct virt_nic {
+    const char *network; /* the network's id */
+    const char *mac;
+    const char *ipv4; /* NULL: none is known, and no filter is set */
+};
 struct virt_domain {
     const char *id;   /* the VM's id is the domain's UUID; its libvirt name is made from it */
     const char *name; /* the VM's: goes to the title and the metadata */
@@ -96,8 +109,11 @@ struct virt_domain {
     const char *image_path;   /* the disk's backing file, whose owner and mode stay; NULL: none is named */
     const char *image_format; /* "qcow2" or "raw" */
     const char *console_path;
+    const char *seed_path; /* read-only, on the bus of the disk: a CD-ROM, or a disk where that is virtio; NULL: none */
+    const struct virt_nic *nics;
+    size_t nic_count;
     struct virt_accel accel;
-    bool autostart;
+    bool autostart; /* libvirt's flag */
 };
 /* Defines, or redefines with the same result. ERR_TEMPLATE_INVALID: template unreadable, refused by libvirt, or with user
  * networking where that is refused (file and reason in detail). ERR_FOREIGN_DOMAIN: a domain of this UUID exists without our tag.
@@ -105,6 +121,13 @@ struct virt_domain {
 int virt_define(struct virt *v, const struct virt_domain *d, struct err *e);
 /* Title and metadata after a rename; fine for a running domain. */
 int virt_rename(struct virt *v, const char *id, const char *name, struct err *e);
+/* libvirt's autostart flag. ERR_DOMAIN_MISSING. */
+int virt_set_autostart(struct virt *v, const char *id, bool autostart, struct err *e);
+/* Memory to a managed save, and off; fine when that has happened. The next start goes on from there. ERR_INVALID_STATE when the
+ * guest is off without one. */
+int virt_suspend(struct virt *v, const char *id, struct err *e);
+/* Whether the guest's agent has its channel open now. */
+int virt_agent_is_connected(struct virt *v, const char *id, bool *out, struct err *e);
 /* With managed save, snapshots' metadata, NVRAM and checkpoints' metadata. Fine when gone. */
 int virt_undefine(struct virt *v, const char *id, struct err *e);
 /* Fine when it runs; from a managed save when there is one. */

@@ -69,15 +69,30 @@ static bool is_list_string(const struct json_field *f, const json_t *item)
            (f->is_text || str_is_printable(text));
 }
 
+static int check_array(const struct json_field *f, const json_t *value, struct err *e)
+{
+    if (!json_is_array(value))
+        return refuse(e, f, "must be an array");
+    if (json_array_size(value) > f->max)
+        return err_set_field(e, ERR_INVALID_FIELD, f->name, "%s must have at most %" PRIu64 " entries", f->name, f->max);
+    return 0;
+}
+
+static int decode_array(const struct json_field *f, json_t *value, void *at, struct err *e)
+{
+    if (check_array(f, value, e) < 0)
+        return -1;
+    set_reference(at, value);
+    return 0;
+}
+
 static int decode_strings(const struct json_field *f, json_t *value, void *at, struct err *e)
 {
     size_t i;
     json_t *item;
 
-    if (!json_is_array(value))
-        return refuse(e, f, "must be an array of strings");
-    if (json_array_size(value) > f->max)
-        return err_set_field(e, ERR_INVALID_FIELD, f->name, "%s must have at most %" PRIu64 " entries", f->name, f->max);
+    if (check_array(f, value, e) < 0)
+        return -1;
     json_array_foreach(value, i, item) if (!is_list_string(f, item)) return refuse(
         e, f, "must hold strings of 1 to 255 characters without control characters");
     set_reference(at, value);
@@ -96,8 +111,8 @@ static int decode_object(const struct json_field *f, json_t *value, void *at, st
 
 typedef int decode_fn(const struct json_field *f, json_t *value, void *at, struct err *e);
 static decode_fn *const decoders[] = {
-    [JSON_FIELD_STRING] = decode_string,   [JSON_FIELD_U64] = decode_u64,       [JSON_FIELD_BOOL] = decode_bool,
-    [JSON_FIELD_STRINGS] = decode_strings, [JSON_FIELD_OBJECT] = decode_object,
+    [JSON_FIELD_STRING] = decode_string,   [JSON_FIELD_U64] = decode_u64,     [JSON_FIELD_BOOL] = decode_bool,
+    [JSON_FIELD_STRINGS] = decode_strings, [JSON_FIELD_ARRAY] = decode_array, [JSON_FIELD_OBJECT] = decode_object,
 };
 
 static int decode_member(const struct json_field *f, json_t *value, void *out, struct err *e)

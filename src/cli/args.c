@@ -7,7 +7,16 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 
-enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER };
+enum option_kind {
+    OPTION_FLAG,
+    OPTION_TEXT,
+    OPTION_NUMBER,
+    OPTION_DURATION, /* kept as text, for 0 means something */
+    OPTION_LIST,
+    OPTION_WAIT /* a flag that may have a value: one of wait_words */
+};
+
+static const char *const wait_words[] = { "running", "ready" };
 
 #define AT(member) offsetof(struct args, member)
 static const struct option_spec {
@@ -31,7 +40,24 @@ static const struct option_spec {
     { "--lines", OPTION_NUMBER, AT(lines), false },
     { "--no-start", OPTION_FLAG, AT(no_start), false },
     { "--force", OPTION_FLAG, AT(force), false },
-    { "--wait", OPTION_FLAG, AT(wait), false },
+    { "--wait", OPTION_WAIT, AT(wait), false },
+    { "--keypair", OPTION_TEXT, AT(keypair), false },
+    { "--ssh-key", OPTION_LIST, AT(ssh_keys), false },
+    { "--user-data", OPTION_TEXT, AT(user_data), false },
+    { "--config-drive", OPTION_FLAG, AT(config_drive), false },
+    { "--network", OPTION_LIST, AT(networks), false },
+    { "--no-network", OPTION_FLAG, AT(no_network), false },
+    { "--ttl", OPTION_DURATION, AT(ttl), false },
+    { "--autostart", OPTION_FLAG, AT(autostart), false },
+    { "--no-autostart", OPTION_FLAG, AT(no_autostart), false },
+    { "--name", OPTION_TEXT, AT(new_name), false },
+    { "--property", OPTION_LIST, AT(properties), false },
+    { "--sha256", OPTION_TEXT, AT(sha256), false },
+    { "--public-key", OPTION_TEXT, AT(public_key), false },
+    { "--type", OPTION_TEXT, AT(type), false },
+    { "--out", OPTION_TEXT, AT(out), false },
+    { "--cidr", OPTION_TEXT, AT(cidr), false },
+    { "--kind", OPTION_TEXT, AT(kind), false },
 };
 #undef AT
 
@@ -54,9 +80,50 @@ static int find_option(const char *name, size_t len)
     return -1;
 }
 
+int args_seconds(const char *text, uint64_t *out)
+{
+    static const struct {
+        const char *name;
+        uint64_t seconds;
+    } units[] = { { "", 1 }, { "s", 1 }, { "min", 60 }, { "h", 3600 }, { "d", 24 * 3600 } };
+    size_t digits = strspn(text, "0123456789");
+    char number[16];
+    uint64_t value;
+
+    if (digits == 0 || digits >= sizeof(number))
+        return -1;
+    (void)str_copy(number, digits + 1, text);
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (strcmp(text + digits, units[i].name) != 0)
+            continue;
+        if (str_to_u64(number, UINT32_MAX, &value) < 0)
+            return -1;
+        *out = value * units[i].seconds;
+        return 0;
+    }
+    return -1;
+}
+
+static const char *find_wait_word(const char *text)
+{
+    for (size_t i = 0; text && i < ARRAY_LEN(wait_words); i++)
+        if (strcmp(text, wait_words[i]) == 0)
+            return wait_words[i];
+    return NULL;
+}
+
+static int add_to_list(struct args_list *list, const char *name, const char *value, struct err *e)
+{
+    if (list->count == LIST_MAX)
+        return err_set(e, ERR_INVALID, "%s may be given %d times", name, LIST_MAX);
+    list->items[list->count++] = value;
+    return 0;
+}
+
 static int set_option(struct args *args, const struct option_spec *o, const char *value, struct err *e)
 {
     char *member = (char *)args + o->offset;
+    uint64_t seconds;
 
     switch (o->kind) {
     case OPTION_FLAG:
@@ -69,6 +136,18 @@ static int set_option(struct args *args, const struct option_spec *o, const char
         if (str_to_u64(value, UINT32_MAX, (uint64_t *)(void *)member) < 0)
             return err_set(e, ERR_INVALID, "%s wants a number, not '%s'", o->name, value);
         return 0;
+    case OPTION_DURATION:
+        if (args_seconds(value, &seconds) < 0)
+            return err_set(e, ERR_INVALID, "%s wants a time such as 90s, 10min, 2h or 7d, not '%s'", o->name, value);
+        *(const char **)(void *)member = value;
+        return 0;
+    case OPTION_LIST:
+        return add_to_list((struct args_list *)(void *)member, o->name, value, e);
+    case OPTION_WAIT:
+        *(const char **)(void *)member = find_wait_word(value ? value : wait_words[0]);
+        return *(const char **)(void *)member
+                   ? 0
+                   : err_set(e, ERR_INVALID, "%s waits for running or ready, not '%s'", o->name, value);
     }
     return 0;
 }
@@ -84,12 +163,15 @@ static int parse_option(struct parser *p, struct err *e)
         return err_set(e, ERR_INVALID, "unknown option '%s'", word);
     const struct option_spec *o = &options[i];
     const char *value = equals ? equals + 1 : NULL;
+    const char *next = p->at < p->argc ? p->argv[p->at] : NULL;
+    bool is_flag = o->kind == OPTION_FLAG || o->kind == OPTION_WAIT;
     if (o->kind == OPTION_FLAG && value)
         return err_set(e, ERR_INVALID, "%s takes no value", o->name);
-    if (o->kind != OPTION_FLAG && !value) {
-        if (p->at >= p->argc)
-            return err_set(e, ERR_INVALID, "%s wants a value", o->name);
-        value = p->argv[p->at++];
+    if (!is_flag && !value && !next)
+        return err_set(e, ERR_INVALID, "%s wants a value", o->name);
+    if (!value && (!is_flag || (o->kind == OPTION_WAIT && find_wait_word(next)))) {
+        value = next;
+        p->at++;
     }
     p->seen[i] = true;
     return set_option(p->args, o, value, e);
@@ -147,7 +229,7 @@ static bool takes(const struct verb *verb, const struct option_spec *o)
     if (o->is_global)
         return true;
     for (const char *s = strstr(verb->synopsis, o->name); s; s = strstr(s + len, o->name))
-        if (strchr(" ])|", s[len])) /* the terminating NUL included */
+        if (strchr(" ])|[", s[len])) /* the terminating NUL included */
             return true;
     return false;
 }
@@ -157,6 +239,8 @@ static int check_options(const struct parser *p, const struct verb *verb, struct
     for (size_t i = 0; i < ARRAY_LEN(options); i++)
         if (p->seen[i] && !takes(verb, &options[i]))
             return err_set(e, ERR_INVALID, "'%s %s' takes no %s", verb->noun, verb->name, options[i].name);
+    if (p->args->wait && strcmp(p->args->wait, "ready") == 0 && !strstr(verb->synopsis, "--wait["))
+        return err_set(e, ERR_INVALID, "'%s %s' cannot wait for ready", verb->noun, verb->name);
     return 0;
 }
 

@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 
-enum { OPERANDS_MAX = 2 };
+enum { OPERANDS_MAX = 2, LIST_MAX = 32 };
 
 struct cli;
 struct verb {
@@ -16,6 +16,12 @@ struct verb {
     const char *name;     /* "" when the noun says it all */
     const char *synopsis; /* operands in capitals first, then the options it takes */
     int (*run)(struct cli *cli, struct err *e);
+};
+
+/* An option that may be given several times. */
+struct args_list {
+    const char *items[LIST_MAX];
+    size_t count;
 };
 
 /* Borrowed from argv and the environment. */
@@ -28,14 +34,20 @@ struct args {
     bool is_version;
     bool force;
     bool no_start;
-    bool wait;
+    const char *wait; /* NULL: no; "running" (also without a value), "ready" */
+    bool no_network, autostart, no_autostart, config_drive;
     const char *format;
     const char *image;
     const char *flavor;
     const char *status;
+    const char *keypair, *user_data, *public_key, *type, *out, *cidr, *kind, *sha256, *new_name;
+    struct args_list ssh_keys, networks, properties;
     uint64_t vcpus, memory_mib, disk_gib, lines;
+    const char *ttl; /* checked: args_seconds takes it */
 };
 
+/* "90", "90s", "10min", "2h", "7d", or "0": seconds. */
+int args_seconds(const char *text, uint64_t *out);
 /* A failure is a mistake in the command line; its message tells which. */
 int args_parse(int argc, char **argv, const struct verb *verbs, size_t verb_count, struct args *out, struct err *e);
 

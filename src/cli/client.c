@@ -27,10 +27,12 @@ struct client {
 };
 
 struct exchange {
+    CURL *curl; /* borrowed */
     const char *method;
     const char *path;
     const char *body; /* JSON text or NULL */
     FILE *file;       /* or a file to send */
+    FILE *target;     /* where the bytes of a success go; NULL: to answer */
     curl_off_t file_size;
     int percent; /* as last told */
     struct buf answer;
@@ -82,7 +84,12 @@ int client_new(const char *url, struct client **out, struct err *e)
 static size_t take_answer(char *data, size_t size, size_t count, void *arg)
 {
     struct exchange *x = arg;
+    long status = 0;
 
+    if (x->target)
+        curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status == 200)
+        return fwrite(data, 1, size * count, x->target);
     if (x->answer.len + size * count > ANSWER_MAX) {
         x->is_too_long = true;
         return 0;
@@ -94,21 +101,25 @@ static size_t take_answer(char *data, size_t size, size_t count, void *arg)
 static int show_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
 {
     struct exchange *x = arg;
-    int percent = up_total > 0 ? (int)(up * 100 / up_total) : 0;
+    curl_off_t total = x->target ? down_total : up_total, now = x->target ? down : up;
+    int percent = total > 0 ? (int)(now * 100 / total) : 0;
 
-    (void)down_total, (void)down;
     if (percent == x->percent)
         return 0;
     x->percent = percent;
-    fprintf(stderr, "\r  %3d %% of %lld MiB%s", percent, (long long)(up_total >> 20), percent == 100 ? ", being checked" : "");
+    fprintf(stderr, "\r  %3d %% of %lld MiB%s", percent, (long long)(total >> 20),
+            percent == 100 && !x->target ? ", being checked" : "");
     return 0;
 }
 
+/* A file takes its time: what must not last is silence. */
 static void set_file(CURL *curl, struct exchange *x)
 {
-    curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(curl, CURLOPT_READDATA, x->file);
-    curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, x->file_size);
+    if (x->file) {
+        curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(curl, CURLOPT_READDATA, x->file);
+        curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, x->file_size);
+    }
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_S);
     if (isatty(STDERR_FILENO)) {
@@ -129,7 +140,7 @@ static void set_exchange(struct client *c, struct exchange *x, const char *url, 
     curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
     curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_answer);
     curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, x);
-    if (x->file)
+    if (x->file || x->target)
         set_file(c->curl, x);
     else
         curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)CALL_S);
@@ -178,6 +189,7 @@ static int perform(struct client *c, struct exchange *x, struct err *e)
         curl_slist_free_all(headers);
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     }
+    x->curl = c->curl;
     set_exchange(c, x, url, headers);
     CURLcode rc = curl_easy_perform(c->curl);
     curl_slist_free_all(headers);
@@ -240,6 +252,24 @@ int client_upload(struct client *c, const char *path, const char *file, struct e
             fputc('\n', stderr);
     }
     (void)fclose(x.file);
+    buf_done(&x.answer);
+    return rc;
+}
+
+int client_download(struct client *c, const char *path, const char *file, struct err *e)
+{
+    struct exchange x = { .method = "GET", .path = path };
+
+    x.target = fopen(file, "wxe");
+    if (!x.target)
+        return err_set(e, ERR_INVALID, "%s: %s", file, strerror(errno));
+    int rc = perform(c, &x, e);
+    if (isatty(STDERR_FILENO))
+        fputc('\n', stderr);
+    if (fclose(x.target) != 0 && rc == 0)
+        rc = err_set(e, ERR_INTERNAL, "%s: %s", file, strerror(errno));
+    if (rc < 0)
+        (void)unlink(file);
     buf_done(&x.answer);
     return rc;
 }

@@ -20,6 +20,8 @@ int client_call(struct client *c, const char *method, const char *path, const js
 int client_text(struct client *c, const char *path, char **out, struct err *e);
 /* PUT of a file's bytes; tells how far it is on a terminal. */
 int client_upload(struct client *c, const char *path, const char *file, struct err *e);
+/* GET of bytes into a new file, never one that is there; it is gone again when that fails. Tells how far it is on a terminal. */
+int client_download(struct client *c, const char *path, const char *file, struct err *e);
 /* The status of the last answer. */
 long client_status(const struct client *c);
 /* A path whose "{}" is replaced by a segment, which is escaped. Caller frees; NULL: no memory. */

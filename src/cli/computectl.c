@@ -21,11 +21,14 @@ static void print_help(void)
             printf("%s%s", words[w][0] != '\0' ? " " : "", words[w]);
         putchar('\n');
     }
-    printf("\n  --url URL   http://HOST:PORT or unix:/PATH; else $COMPUTED_URL, else %s\n"
-           "  --json      the daemon's answer as it is\n"
-           "  --wait      until the operation has ended; fails when it does\n"
-           "  NAME may be an id. Exit status: 0 done, 1 failed, 2 wrong usage.\n",
-           default_url);
+    printf(
+        "\n  --url URL   http://HOST:PORT or unix:/PATH; else $COMPUTED_URL, else %s\n"
+        "  --json      the daemon's answer as it is\n"
+        "  --wait      until the operation has ended; fails when it does. --wait=ready: until the guest itself says that it is\n"
+        "              up; the address is printed then\n"
+        "  TIME is 90s, 10min, 2h or 7d; 0: for ever. --property, --ssh-key and --network may be given several times.\n"
+        "  NAME may be an id. Exit status: 0 done, 1 failed, 2 wrong usage.\n",
+        default_url);
 }
 
 static int report(const struct err *e)

@@ -50,6 +50,8 @@ static void add_json(struct buf *b, const json_t *value, enum column_kind kind)
         add_bytes(b, (double)json_integer_value(value));
     else if (json_is_integer(value))
         buf_addf(b, "%lld", (long long)json_integer_value(value));
+    else if (json_is_real(value))
+        buf_addf(b, "%g", json_real_value(value));
     else if (json_is_boolean(value))
         buf_adds(b, json_is_true(value) ? "yes" : "no");
     else if (json_is_array(value))

@@ -11,8 +11,16 @@ struct cli {
     const struct args *args;
     struct client *client;
 };
+typedef int verb_fn(struct cli *cli, struct err *e);
 
 extern const struct verb verbs[];
 extern const size_t verb_count;
+
+/* ---- for the table in verbs.c ---- */
+verb_fn image_create, image_import, image_list, image_show, image_set, image_download, image_delete;
+verb_fn keypair_create, keypair_list, keypair_show, keypair_delete;
+verb_fn network_create, network_list, network_show, network_delete;
+verb_fn vm_create, vm_list, vm_show, vm_set, vm_delete, vm_console_log;
+verb_fn vm_start, vm_stop, vm_reboot, vm_pause, vm_resume, vm_suspend, vm_lock, vm_unlock, vm_image;
 
 #endif

@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 
+#include "image_import.h"
 #include "image_save.h"
 #include "internal.h"
+#include "network.h"
 #include "vm_job.h"
 
 #include "base/log.h"
@@ -14,8 +16,10 @@
 
 /* Every operation there is. */
 static const struct job_kind *const kinds[] = {
-    &vm_create_kind, &vm_delete_kind,  &vm_start_kind,     &vm_stop_kind, &vm_reboot_kind, &vm_pause_kind, &vm_resume_kind,
-    &vm_rename_kind, &image_save_kind, &image_delete_kind, NULL,
+    &vm_create_kind,      &vm_delete_kind,    &vm_start_kind,     &vm_stop_kind,
+    &vm_reboot_kind,      &vm_pause_kind,     &vm_resume_kind,    &vm_suspend_kind,
+    &vm_update_kind,      &image_save_kind,   &image_delete_kind, &network_create_kind,
+    &network_delete_kind, &image_import_kind, &vm_image_kind,     NULL,
 };
 
 enum { RETRY_MIN_MS = 1000, RETRY_MAX_MS = 60000 };
@@ -40,7 +44,8 @@ int core_new(const struct core_config *config, struct store *store, struct disk 
     c->disk = disk;
     c->timer = timer;
     if (read_default_project(c, e) < 0 || jobs_new(store, timer, &jobs, kinds, c, &c->jobs, e) < 0 ||
-        host_new(c, &c->host, e) < 0 || reconciler_new(c, &c->reconciler, e) < 0)
+        host_new(c, &c->host, e) < 0 || reconciler_new(c, &c->reconciler, e) < 0 || life_new(c, &c->life, e) < 0 ||
+        keymaker_new(&c->keymaker, e) < 0)
         return -1;
     *out = TAKE(c);
     return 0;
@@ -50,9 +55,19 @@ void core_on_virt_event(void *arg, enum virt_event_kind kind, const char *id)
 {
     struct core *c = arg;
 
-    (void)id; /* an event only says: look. What is true then is asked. */
-    if (kind == VIRT_EVENT_CONNECTED)
+    switch (kind) {
+    case VIRT_EVENT_CONNECTED:
         host_kick(c->host);
+        life_ask_agents(c->life);
+        life_kick(c->life);
+        break;
+    case VIRT_EVENT_AGENT:
+        life_agent_is_up(c->life, id);
+        return;
+    case VIRT_EVENT_DISCONNECTED:
+    case VIRT_EVENT_DOMAIN: /* an event only says: look. What is true then is asked. */
+        break;
+    }
     reconciler_kick(c->reconciler);
 }
 
@@ -66,9 +81,11 @@ int64_t core_stamp(void *arg)
 int core_start(struct core *c, struct virt *virt, struct err *e)
 {
     c->virt = virt;
-    if (image_recover(c, e) < 0 || jobs_start(c->jobs, e) < 0 || host_start(c->host, e) < 0)
+    if (image_recover(c, e) < 0 || network_listen_all(c, e) < 0 || jobs_start(c->jobs, e) < 0 || host_start(c->host, e) < 0)
         return -1;
-    return reconciler_start(c->reconciler, e);
+    if (reconciler_start(c->reconciler, e) < 0 || life_start(c->life, e) < 0)
+        return -1;
+    return keymaker_start(c->keymaker, e);
 }
 
 bool core_stop(struct core *c, int64_t deadline_ms)
@@ -76,11 +93,14 @@ bool core_stop(struct core *c, int64_t deadline_ms)
     bool is_idle;
 
     host_end_soon(c->host);
+    life_end_soon(c->life);
     is_idle = jobs_stop(c->jobs, deadline_ms);
-
+    keymaker_stop(c->keymaker);
     reconciler_stop(c->reconciler);
-    if (is_idle)
+    if (is_idle) {
+        life_stop(c->life);
         host_stop(c->host);
+    }
     return is_idle;
 }
 
@@ -88,6 +108,8 @@ void core_free(struct core *c)
 {
     if (!c)
         return;
+    keymaker_free(c->keymaker);
+    life_free(c->life);
     reconciler_free(c->reconciler);
     host_free(c->host);
     jobs_free(c->jobs);
@@ -97,11 +119,15 @@ void core_free(struct core *c)
 /* How long an operation may take: by the noun and verb of its kind. */
 static int64_t allowance_ms(const struct core_config *config, const char *kind)
 {
+    if (str_equal(kind, image_import_kind.name) || str_equal(kind, vm_image_kind.name))
+        return config->import_deadline_ms;
     if (str_starts_with(kind, "image."))
         return config->image_deadline_ms;
     if (str_equal(kind, vm_create_kind.name))
         return config->create_deadline_ms;
-    return str_equal(kind, vm_delete_kind.name) ? config->delete_deadline_ms : config->power_deadline_ms;
+    if (str_equal(kind, vm_delete_kind.name) || str_equal(kind, network_delete_kind.name))
+        return config->delete_deadline_ms;
+    return config->power_deadline_ms;
 }
 
 int core_submit(const struct change *ch, const struct job_request *want, struct job **out, struct err *e)
@@ -114,7 +140,8 @@ int core_submit(const struct change *ch, const struct job_request *want, struct 
     j->timeout_ms = allowance_ms(&ch->core->config, want->kind);
     j->kind = str_dup(want->kind);
     j->params = str_dup(want->params ? want->params : "{}");
-    if (!j->kind || !j->params)
+    j->details = str_dup("{}");
+    if (!j->kind || !j->params || !j->details)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     (void)str_copy(j->target, sizeof j->target, want->target);
     (void)str_copy(j->after, sizeof j->after, want->after ? want->after : "");

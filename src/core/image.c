@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "image.h"
 #include "image_save.h"
 #include "internal.h"
 #include "once.h"
@@ -18,23 +19,44 @@
 #include "store/job.h"
 #include "store/vm.h"
 
-static int image_of_spec(const struct actor *who, const struct image_spec *spec, struct image **out, struct err *e)
+static int refuse_spec(const struct actor *who, const struct image_spec *spec, struct err *e)
+{
+    if (name_check(spec->name, NAME_RULE_STRICT, "name", e) < 0)
+        return -1;
+    if (spec->is_public && *spec->is_public && !who->is_admin)
+        return err_set_field(e, ERR_FORBIDDEN, "visibility", "only an administrator can make an image public");
+    return 0;
+}
+
+int image_of_spec(const struct actor *who, const struct image_spec *spec, bool is_public, struct image **out, struct err *e)
 {
     AUTO(image) i = calloc(1, sizeof *i);
 
     if (!i)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
+    if (refuse_spec(who, spec, e) < 0)
+        return -1;
     id_uuid(i->id);
     (void)str_copy(i->project, sizeof i->project, who->project);
     i->name = str_dup(spec->name);
-    if (!i->name)
+    i->properties = str_dup(spec->properties ? spec->properties : "{}");
+    if (!i->name || !i->properties)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    i->is_public = spec->is_public ? *spec->is_public : who->is_admin;
+    i->is_public = spec->is_public ? *spec->is_public : is_public;
     i->disk_format = spec->disk_format;
     i->status = IMAGE_QUEUED;
+    i->min_disk_gib = spec->min_disk_gib;
+    i->min_memory_mib = spec->min_memory_mib;
     i->created_at_ms = i->updated_at_ms = clock_wall_ms();
     *out = TAKE(i);
     return 0;
+}
+
+int image_insert_saving(struct txn *t, struct image *i, const struct job *job, struct err *e)
+{
+    i->status = IMAGE_SAVING;
+    (void)str_copy(i->job, sizeof i->job, job->id);
+    return store_image_insert(t, i, e) < 0 ? -1 : record_image(t, "image.created", i, e);
 }
 
 int image_create(struct core *c, const struct actor *who, const struct image_spec *spec, struct once *once, struct err *e)
@@ -43,11 +65,8 @@ int image_create(struct core *c, const struct actor *who, const struct image_spe
     AUTO(image) i = NULL;
     bool is_replay = false;
 
-    if (name_check(spec->name, NAME_RULE_STRICT, "name", e) < 0)
-        return -1;
-    if (spec->is_public && *spec->is_public && !who->is_admin)
-        return err_set_field(e, ERR_FORBIDDEN, "visibility", "only an administrator can make an image public");
-    if (image_of_spec(who, spec, &i, e) < 0 || txn_write(c->store, &t, e) < 0 || once_replay(t, once, &is_replay, e) < 0)
+    if (image_of_spec(who, spec, who->is_admin, &i, e) < 0 || txn_write(c->store, &t, e) < 0 ||
+        once_replay(t, once, &is_replay, e) < 0)
         return -1;
     if (is_replay)
         return 0;
@@ -73,7 +92,7 @@ int image_list(struct core *c, const struct actor *who, const char *marker, uint
 }
 
 /* Another project's public image may be used by everybody and changed by its owner and administrators. */
-static int resolve_own(struct txn *t, const struct actor *who, const char *ref, struct image **out, struct err *e)
+int image_resolve_own(struct txn *t, const struct actor *who, const char *ref, struct image **out, struct err *e)
 {
     AUTO(image) i = NULL;
 
@@ -81,6 +100,40 @@ static int resolve_own(struct txn *t, const struct actor *who, const char *ref, 
         return -1;
     if (!str_equal(i->project, who->project) && !who->is_admin)
         return err_set(e, ERR_FORBIDDEN, "image '%s' belongs to another project", i->name);
+    *out = TAKE(i);
+    return 0;
+}
+
+int image_change(struct core *c, const struct actor *who, const char *ref, const struct image_change *change, struct image **out,
+                 struct err *e)
+{
+    AUTO(txn) t = NULL;
+    AUTO(image) before = NULL;
+    AUTO(image) after = NULL;
+
+    if (change->name && name_check(change->name, NAME_RULE_STRICT, "name", e) < 0)
+        return -1;
+    if (txn_write(c->store, &t, e) < 0 || image_resolve_own(t, who, ref, &before, e) < 0 ||
+        store_image_change(t, before->id, change, e) < 0 || store_image_get(t, NULL, before->id, &after, e) < 0 ||
+        record_image(t, "image.changed", after, e) < 0 ||
+        store_audit_add(t, &(struct audit){ who, "image:update", "image", before->id, "accepted" }, e) < 0 ||
+        txn_commit(t, e) < 0)
+        return -1;
+    *out = TAKE(after);
+    return 0;
+}
+
+int image_open(struct core *c, const struct actor *who, const char *ref, struct image **out, int *fd, struct err *e)
+{
+    AUTO(image) i = NULL;
+    uint64_t size_bytes = 0;
+
+    if (image_get(c, who, ref, &i, e) < 0)
+        return -1;
+    if (i->status != IMAGE_ACTIVE)
+        return err_set(e, ERR_CONFLICT, "image '%s' is %s, not active", i->name, image_status_to_string(i->status));
+    if (disk_image_open(c->disk, i->id, i->disk_format, fd, &size_bytes, e) < 0)
+        return -1;
     *out = TAKE(i);
     return 0;
 }
@@ -108,7 +161,7 @@ int image_delete(struct core *c, const struct actor *who, const char *ref, struc
     AUTO(job) job = NULL;
     struct job_request want = { .kind = image_delete_kind.name };
 
-    if (txn_write(c->store, &t, e) < 0 || resolve_own(t, who, ref, &i, e) < 0 || refuse_delete(t, i, e) < 0)
+    if (txn_write(c->store, &t, e) < 0 || image_resolve_own(t, who, ref, &i, e) < 0 || refuse_delete(t, i, e) < 0)
         return -1;
     want.target = i->id;
     if (core_submit(&(struct change){ c, who, t }, &want, &job, e) < 0 ||
@@ -134,7 +187,7 @@ static int set_saving(struct core *c, const struct actor *who, const char *ref, 
     AUTO(txn) t = NULL;
     AUTO(image) i = NULL;
 
-    if (txn_write(c->store, &t, e) < 0 || resolve_own(t, who, ref, &i, e) < 0)
+    if (txn_write(c->store, &t, e) < 0 || image_resolve_own(t, who, ref, &i, e) < 0)
         return -1;
     if (i->status != IMAGE_QUEUED)
         return err_set(e, ERR_CONFLICT, "image '%s' is %s, not queued: its bytes can be sent once", i->name,

@@ -96,6 +96,20 @@ static int settle_save(struct job_run *r, struct txn *t, const struct err *outco
     return store_image_set_status(t, image, IMAGE_QUEUED, "", outcome->msg, e);
 }
 
+int image_settle(struct txn *t, const char *id, const struct image_facts *facts, const struct err *outcome, struct err *e)
+{
+    AUTO(image) image = NULL;
+
+    if (store_image_get(t, NULL, id, &image, e) < 0)
+        return forgive_gone(e);
+    if (facts)
+        return activate(t, image, facts, e);
+    if (store_image_set_status(t, image, IMAGE_ERROR, "", outcome->msg, e) < 0)
+        return -1;
+    image->status = IMAGE_ERROR;
+    return record_image(t, "image.failed", image, e);
+}
+
 static const struct job_step save_steps[] = { { "seal", seal, drop_bytes, 100 } };
 
 const struct job_kind image_save_kind = {

@@ -3,6 +3,8 @@
 #define CORE_INTERNAL_H
 
 #include "host.h"
+#include "keymaker.h"
+#include "life.h"
 #include "reconcile.h"
 
 #include "base/thread.h"
@@ -18,6 +20,8 @@ struct core {
     struct virt *virt; /* set by core_start */
     struct jobs *jobs;
     struct host *host;
+    struct life *life;
+    struct keymaker *keymaker;
     hex32_text default_project;
     struct reconciler *reconciler;
     int64_t pruned_boot_ms; /* the reconciler thread's */

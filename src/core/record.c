@@ -39,12 +39,32 @@ int record_vm_status(struct txn *t, const struct vm *vm, enum vm_status now, con
                      e);
 }
 
+int record_vm_ready(struct txn *t, const struct vm *vm, const char *by, struct err *e)
+{
+    return add_event(t, vm_event("vm.ready", vm), json_pack("{s:s, s:s, s:s}", "id", vm->id, "name", vm->name, "by", by), e);
+}
+
+int record_keypair(struct txn *t, const char *type, const struct keypair *k, struct err *e)
+{
+    struct event ev = { .type = type, .project = k->project, .resource = k->id, .resource_created_at_ms = k->created_at_ms };
+
+    return add_event(t, ev, json_pack("{s:s, s:s, s:s}", "id", k->id, "name", k->name, "fingerprint", k->fingerprint_sha256), e);
+}
+
 int record_image(struct txn *t, const char *type, const struct image *i, struct err *e)
 {
     struct event ev = { .type = type, .project = i->project, .resource = i->id, .resource_created_at_ms = i->created_at_ms };
 
     return add_event(t, ev,
                      json_pack("{s:s, s:s, s:s}", "id", i->id, "name", i->name, "status", image_status_to_string(i->status)), e);
+}
+
+int record_network(struct txn *t, const char *type, const struct network *n, struct err *e)
+{
+    struct event ev = { .type = type, .project = n->project, .resource = n->id, .resource_created_at_ms = n->created_at_ms };
+
+    return add_event(
+        t, ev, json_pack("{s:s, s:s, s:s}", "id", n->id, "name", n->name, "status", network_status_to_string(n->status)), e);
 }
 
 int record_end(const struct job_run *r, struct txn *t, const char *resource_type, const struct err *outcome, struct err *e)

@@ -8,6 +8,8 @@
 #include "model/flavor.h"
 #include "model/identity.h"
 #include "model/image.h"
+#include "model/keypair.h"
+#include "model/network.h"
 #include "model/vm.h"
 #include "store/store.h"
 
@@ -15,8 +17,14 @@
 int record_vm(struct txn *t, const char *type, const struct vm *vm, struct err *e);
 /* "vm.status.changed" {id, old_status, new_status, reason}; nothing when they are equal. */
 int record_vm_status(struct txn *t, const struct vm *vm, enum vm_status now, const char *reason, struct err *e);
+/* "vm.ready" {id, name, by}. */
+int record_vm_ready(struct txn *t, const struct vm *vm, const char *by, struct err *e);
+/* "keypair.created", "keypair.deleted": payload {id, name, fingerprint}. */
+int record_keypair(struct txn *t, const char *type, const struct keypair *k, struct err *e);
 /* The audit line of a job's end. outcome NULL: it succeeded. */
 int record_end(const struct job_run *r, struct txn *t, const char *resource_type, const struct err *outcome, struct err *e);
+/* "network.created", "network.active"…: payload {id, name, status}. */
+int record_network(struct txn *t, const char *type, const struct network *n, struct err *e);
 int record_image(struct txn *t, const char *type, const struct image *i, struct err *e);
 
 #endif

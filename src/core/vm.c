@@ -1,4 +1,5 @@
-/* core/vm: what only the database knows of a VM (name, metadata, tags), and its console's text. */
+/* core/vm: what is changed at once, in the VM's row (name, metadata, tags, autostart, time to live, lock), and its console's
+ * text. */
 #include "core/vm.h"
 
 #include "internal.h"
@@ -11,46 +12,79 @@
 
 enum { CONSOLE_MAX_BYTES = 1 << 20 };
 
-/* ---- the title: the domain's, for whoever looks with virsh ---- */
+/* ---- what the domain shows of it: the title for whoever looks with virsh, and libvirt's autostart flag ---- */
+
+/* The next definition carries what a domain that is not there cannot be told. */
+static int forgive_missing(struct err *e)
+{
+    if (e->code != ERR_DOMAIN_MISSING && e->code != ERR_FOREIGN_DOMAIN)
+        return -1;
+    err_clear(e);
+    return 0;
+}
 
 static int write_title(struct job_run *r, struct err *e)
 {
     const struct vm *vm = vm_job_of(r)->vm;
 
-    if (!vm || virt_rename(vm_job_core(r)->virt, vm->id, vm->name, e) == 0)
-        return 0;
-    if (e->code != ERR_DOMAIN_MISSING && e->code != ERR_FOREIGN_DOMAIN)
-        return -1;
-    err_clear(e); /* the next definition carries the name */
-    return 0;
+    return !vm || virt_rename(vm_job_core(r)->virt, vm->id, vm->name, e) == 0 ? 0 : forgive_missing(e);
 }
 
-static int settle_title(struct job_run *r, struct txn *t, const struct err *outcome, struct err *e)
+static int write_autostart(struct job_run *r, struct err *e)
 {
+    const struct vm *vm = vm_job_of(r)->vm;
 
+    return !vm || virt_set_autostart(vm_job_core(r)->virt, vm->id, vm->autostart, e) == 0 ? 0 : forgive_missing(e);
+}
+
+static int settle_update(struct job_run *r, struct txn *t, const struct err *outcome, struct err *e)
+{
     return record_end(r, t, "vm", outcome, e);
 }
 
-static const struct job_step title_steps[] = { { "title", write_title, NULL, 100 } };
+static const struct job_step update_steps[] = { { "title", write_title, NULL, 50 }, { "autostart", write_autostart, NULL, 100 } };
 
 /* Holds no task: a VM can be started, stopped and deleted meanwhile. */
-const struct job_kind vm_rename_kind = {
-    .name = "vm.rename",
-    .steps = title_steps,
-    .step_count = ARRAY_LEN(title_steps),
+const struct job_kind vm_update_kind = {
+    .name = "vm.update",
+    .steps = update_steps,
+    .step_count = ARRAY_LEN(update_steps),
     .policy = JOB_RETRY,
     .prepare = vm_job_prepare,
     .release = vm_job_release,
-    .settle = settle_title,
+    .settle = settle_update,
 };
 
-static int submit_title(const struct change *ch, const struct vm *vm, struct err *e)
+/* Behind the task that holds the VM: that may be defining the domain now, from the row as it was. */
+static int submit_update(const struct change *ch, const struct vm *vm, struct err *e)
 {
     AUTO(job) job = NULL;
     AUTO_FREE char *params = vm_job_params(false, false, vm->status);
-    struct job_request want = { .kind = vm_rename_kind.name, .target = vm->id, .params = params };
+    struct job_request want = {
+        .kind = vm_update_kind.name, .target = vm->id, .params = params, .after = vm->task == VM_TASK_NONE ? NULL : vm->job
+    };
 
     return params ? core_submit(ch, &want, &job, e) : err_set(e, ERR_NO_MEMORY, "out of memory");
+}
+
+/* ---- changes at once ---- */
+
+static int check_change(const struct vm_change *change, struct err *e)
+{
+    if (change->name && name_check(change->name, change->name_rule, "name", e) < 0)
+        return -1;
+    if (change->ttl_seconds && *change->ttl_seconds > VM_TTL_MAX_S)
+        return err_set_field(e, ERR_INVALID_FIELD, "ttl_seconds", "ttl_seconds must be 0 to %u", (unsigned)VM_TTL_MAX_S);
+    return 0;
+}
+
+static int follow_change(const struct change *ch, const struct vm *before, const struct vm *after, struct err *e)
+{
+    if (before->expires_at_ms != after->expires_at_ms && life_kick_after(ch->core, ch->txn, e) < 0)
+        return -1;
+    if (str_equal(before->name, after->name) && before->autostart == after->autostart)
+        return 0;
+    return submit_update(ch, after, e);
 }
 
 int vm_change(struct core *c, const struct actor *who, const char *ref, const struct vm_change *change, struct vm **out,
@@ -60,17 +94,41 @@ int vm_change(struct core *c, const struct actor *who, const char *ref, const st
     AUTO(vm) before = NULL;
     AUTO(vm) after = NULL;
 
-    if (change->name && name_check(change->name, change->name_rule, "name", e) < 0)
-        return -1;
-    if (txn_write(c->store, &t, e) < 0 || store_vm_resolve(t, who->project, ref, &before, e) < 0)
+    if (check_change(change, e) < 0 || txn_write(c->store, &t, e) < 0 || store_vm_resolve(t, who->project, ref, &before, e) < 0 ||
+        vm_refuse_locked(before, e) < 0)
         return -1;
     if (store_vm_change(t, before, change, e) < 0 || store_vm_get(t, NULL, before->id, &after, e) < 0 ||
         record_vm(t, "vm.changed", after, e) < 0 ||
         store_audit_add(t, &(struct audit){ who, "vm:update", "vm", before->id, "accepted" }, e) < 0)
         return -1;
-    if (!str_equal(before->name, after->name) && submit_title(&(struct change){ c, who, t }, after, e) < 0)
+    if (follow_change(&(struct change){ c, who, t }, before, after, e) < 0 || txn_commit(t, e) < 0)
         return -1;
-    if (txn_commit(t, e) < 0)
+    *out = TAKE(after);
+    return 0;
+}
+
+/* An unlocked VM may have expired long ago: life has to look. */
+static int write_lock(const struct change *ch, const struct vm *vm, bool is_locked, struct err *e)
+{
+    if (store_vm_set_locked(ch->txn, vm->id, is_locked, e) < 0 ||
+        record_vm(ch->txn, is_locked ? "vm.locked" : "vm.unlocked", vm, e) < 0)
+        return -1;
+    return life_kick_after(ch->core, ch->txn, e);
+}
+
+int vm_set_locked(struct core *c, const struct actor *who, const char *ref, bool is_locked, struct vm **out, struct err *e)
+{
+    AUTO(txn) t = NULL;
+    AUTO(vm) before = NULL;
+    AUTO(vm) after = NULL;
+    const char *action = is_locked ? "vm:lock" : "vm:unlock";
+
+    if (txn_write(c->store, &t, e) < 0 || store_vm_resolve(t, who->project, ref, &before, e) < 0)
+        return -1;
+    if (before->is_locked != is_locked && write_lock(&(struct change){ c, who, t }, before, is_locked, e) < 0)
+        return -1;
+    if (store_audit_add(t, &(struct audit){ who, action, "vm", before->id, "accepted" }, e) < 0 ||
+        store_vm_get(t, NULL, before->id, &after, e) < 0 || txn_commit(t, e) < 0)
         return -1;
     *out = TAKE(after);
     return 0;

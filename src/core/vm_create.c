@@ -3,9 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capacity.h"
 #include "once.h"
 #include "record.h"
 #include "vm_job.h"
+#include "vm_network.h"
+#include "vm_seed.h"
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -13,6 +16,7 @@
 #include "store/event.h"
 #include "store/flavor.h"
 #include "store/image.h"
+#include "store/vm_seed.h"
 
 #define GIB (1ULL << 30)
 
@@ -51,9 +55,10 @@ static int settle(struct job_run *r, struct txn *t, const struct err *outcome, s
     return vm_job_end(r, t, outcome, &ok, runs ? "vm.started" : NULL, e);
 }
 
+/* The seed goes with the overlay's folder. */
 static const struct job_step steps[] = {
-    { "overlay", make_overlay, drop_overlay, 30 },
-    { "define", vm_job_define, vm_job_undefine, 60 },
+    { "overlay", make_overlay, drop_overlay, 20 }, { "seed", vm_job_seed, NULL, 30 },
+    { "network", vm_job_link, vm_job_unlink, 40 }, { "define", vm_job_define, vm_job_undefine, 60 },
     { "start", start, vm_job_power_off, 100 },
 };
 
@@ -105,10 +110,27 @@ static int size_by_numbers(const struct vm_spec *spec, struct vm *vm, struct err
     return 0;
 }
 
+/* What the image's bytes need, and what its owner says it does. */
+static int check_fits(const struct image *image, const struct vm_spec *spec, const struct vm *vm, struct err *e)
+{
+    uint64_t need_gib = (image->virtual_size_bytes + GIB - 1) / GIB;
+
+    if (need_gib < image->min_disk_gib)
+        need_gib = image->min_disk_gib;
+    if (vm->disk_gib < need_gib)
+        return err_set_field(e, ERR_INVALID_FIELD, spec->flavor ? "flavor" : "disk_gib",
+                             "image '%s' needs a disk of at least %llu GiB, not %llu", image->name, (unsigned long long)need_gib,
+                             (unsigned long long)vm->disk_gib);
+    if (vm->memory_mib < image->min_memory_mib)
+        return err_set_field(e, ERR_INVALID_FIELD, spec->flavor ? "flavor" : "memory_mib",
+                             "image '%s' needs at least %llu MiB of memory, not %llu", image->name,
+                             (unsigned long long)image->min_memory_mib, (unsigned long long)vm->memory_mib);
+    return 0;
+}
+
 static int choose_image(struct txn *t, const struct actor *who, const struct vm_spec *spec, struct vm *vm, struct err *e)
 {
     AUTO(image) image = NULL;
-    uint64_t need_gib;
 
     if (store_image_resolve(t, who->project, spec->image, &image, e) < 0) {
         (void)str_copy(e->field, sizeof e->field, "image");
@@ -117,11 +139,8 @@ static int choose_image(struct txn *t, const struct actor *who, const struct vm_
     if (image->status != IMAGE_ACTIVE)
         return err_set_field(e, ERR_CONFLICT, "image", "image '%s' is %s, not active", image->name,
                              image_status_to_string(image->status));
-    need_gib = (image->virtual_size_bytes + GIB - 1) / GIB;
-    if (vm->disk_gib < need_gib)
-        return err_set_field(e, ERR_INVALID_FIELD, spec->flavor ? "flavor" : "disk_gib",
-                             "image '%s' needs a disk of at least %llu GiB, not %llu", image->name, (unsigned long long)need_gib,
-                             (unsigned long long)vm->disk_gib);
+    if (check_fits(image, spec, vm, e) < 0)
+        return -1;
     (void)str_copy(vm->image, sizeof vm->image, image->id);
     vm->image_name = TAKE(image->name);
     return 0;
@@ -149,23 +168,35 @@ static int vm_of_spec(struct txn *t, const struct actor *who, const struct vm_sp
     vm->autostart = spec->autostart;
     vm->is_name_unique = spec->is_name_unique;
     vm->created_at_ms = vm->updated_at_ms = clock_wall_ms();
+    vm->expires_at_ms = spec->ttl_seconds > 0 ? vm->created_at_ms + (int64_t)spec->ttl_seconds * 1000 : 0;
     *out = TAKE(vm);
     return 0;
 }
 
-static int insert_with_job(const struct change *ch, struct vm *vm, bool wants_start, struct job **out, struct err *e)
+/* The row and what hangs on it. */
+static int insert_rows(const struct change *ch, const struct vm *vm, const struct vm_seed *seed, struct err *e)
+{
+    if (capacity_check(ch, vm, e) < 0 || store_vm_insert(ch->txn, vm, e) < 0 || vm_network_insert(ch->txn, vm, e) < 0 ||
+        store_vm_seed_insert(ch->txn, seed, e) < 0 || record_vm(ch->txn, "vm.created", vm, e) < 0)
+        return -1;
+    if (vm->expires_at_ms != 0 && life_kick_after(ch->core, ch->txn, e) < 0)
+        return -1;
+    return store_audit_add(ch->txn, &(struct audit){ ch->who, "vm:create", "vm", vm->id, "accepted" }, e);
+}
+
+static int insert_with_job(const struct change *ch, const struct vm_spec *spec, struct vm *vm, struct job **out, struct err *e)
 {
     AUTO(job) job = NULL;
-    AUTO_FREE char *params = vm_job_params(wants_start, false, VM_PENDING);
+    AUTO(vm_seed) seed = NULL;
+    AUTO_FREE char *params = vm_job_params(spec->start, false, VM_PENDING);
     struct job_request want = { .kind = vm_create_kind.name, .target = vm->id, .params = params };
 
     if (!params)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    if (core_submit(ch, &want, &job, e) < 0)
+    if (vm_network_plan(ch, spec, vm, e) < 0 || vm_seed_plan(ch, spec, vm, &seed, e) < 0 || core_submit(ch, &want, &job, e) < 0)
         return -1;
     (void)str_copy(vm->job, sizeof vm->job, job->id);
-    if (store_vm_insert(ch->txn, vm, e) < 0 || record_vm(ch->txn, "vm.created", vm, e) < 0 ||
-        store_audit_add(ch->txn, &(struct audit){ ch->who, "vm:create", "vm", vm->id, "accepted" }, e) < 0)
+    if (insert_rows(ch, vm, seed, e) < 0)
         return -1;
     *out = TAKE(job);
     return 0;
@@ -183,7 +214,7 @@ int vm_create(struct core *c, const struct actor *who, const struct vm_spec *spe
         return -1;
     if (is_replay)
         return 0;
-    if (vm_of_spec(t, who, spec, &vm, e) < 0 || insert_with_job(&(struct change){ c, who, t }, vm, spec->start, &job, e) < 0)
+    if (vm_of_spec(t, who, spec, &vm, e) < 0 || insert_with_job(&(struct change){ c, who, t }, spec, vm, &job, e) < 0)
         return -1;
     return once_commit(t, once, &(struct vm_answer){ vm, job }, e);
 }

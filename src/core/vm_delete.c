@@ -1,8 +1,10 @@
-/* core/vm_delete: the end of a VM, accepted in every state. What holds the VM is asked to stop, the delete starts behind it and
- * is tried again until the three places are clean: libvirt, the disk, the row. */
+/* core/vm_delete: the end of a VM, accepted in every state unless the VM is locked. What holds the VM is asked to stop, the
+ * delete starts behind it and is tried again until the three places are clean: libvirt (the domain and its entries in networks),
+ * the disk, the row. */
 #include "once.h"
 #include "record.h"
 #include "vm_job.h"
+#include "vm_network.h"
 
 #include "base/log.h"
 #include "base/str.h"
@@ -40,7 +42,8 @@ static int settle(struct job_run *r, struct txn *t, const struct err *outcome, s
 
 static const struct job_step steps[] = {
     { "power-off", vm_job_power_off, NULL, 30 },
-    { "undefine", vm_job_undefine, NULL, 60 },
+    { "undefine", vm_job_undefine, NULL, 50 },
+    { "network", vm_job_unlink, NULL, 70 },
     { "folder", remove_folder, NULL, 90 },
 };
 
@@ -65,7 +68,7 @@ static int stop_holder(const struct change *ch, const struct vm *vm, struct err 
     return 0;
 }
 
-static int submit(const struct change *ch, struct vm *vm, struct job **out, struct err *e)
+int vm_delete_submit(const struct change *ch, struct vm *vm, const char *action, struct job **out, struct err *e)
 {
     AUTO(job) job = NULL;
     AUTO_FREE char *params = vm_job_params(false, false, vm->status);
@@ -78,7 +81,7 @@ static int submit(const struct change *ch, struct vm *vm, struct job **out, stru
     if (stop_holder(ch, vm, e) < 0 || core_submit(ch, &want, &job, e) < 0 ||
         store_vm_take_over(ch->txn, vm, VM_TASK_DELETE, job->id, e) < 0 ||
         record_vm_status(ch->txn, vm, VM_DELETING, NULL, e) < 0 ||
-        store_audit_add(ch->txn, &(struct audit){ ch->who, "vm:delete", "vm", vm->id, "accepted" }, e) < 0)
+        store_audit_add(ch->txn, &(struct audit){ ch->who, action, "vm", vm->id, "accepted" }, e) < 0)
         return -1;
     *out = TAKE(job);
     return 0;
@@ -100,7 +103,7 @@ int vm_delete(struct core *c, const struct actor *who, const char *ref, struct o
     if (vm->task == VM_TASK_DELETE) { /* asked twice: the same operation answers both */
         if (store_job_get(t, NULL, vm->job, &job, e) < 0)
             return -1;
-    } else if (submit(&(struct change){ c, who, t }, vm, &job, e) < 0) {
+    } else if (vm_refuse_locked(vm, e) < 0 || vm_delete_submit(&(struct change){ c, who, t }, vm, "vm:delete", &job, e) < 0) {
         return -1;
     }
     vm->status = VM_DELETING;

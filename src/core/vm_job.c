@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "record.h"
+#include "vm_network.h"
+#include "vm_seed.h"
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -73,6 +75,11 @@ int vm_job_vm(const struct job_run *r, const struct vm **out, struct err *e)
     return 0;
 }
 
+int vm_refuse_locked(const struct vm *vm, struct err *e)
+{
+    return vm->is_locked ? err_set(e, ERR_VM_LOCKED, "VM '%s' is locked; unlock it first", vm->name) : 0;
+}
+
 static struct vm_settled failed(const struct job_run *r, const struct err *outcome)
 {
     if (outcome->code == ERR_CANCELLED && vm_job_of(r) && vm_job_of(r)->from != VM_PENDING)
@@ -104,6 +111,8 @@ int vm_job_end(struct job_run *r, struct txn *t, const struct err *outcome, cons
         return 0;                                       /* a delete has taken it over */
     now.observed_at_ms = outcome ? 0 : clock_wall_ms(); /* the last step's call has just told */
     if (store_vm_settle(t, vm->id, r->job->id, &now, e) < 0 || record_vm_status(t, vm, now.status, now.reason, e) < 0)
+        return -1;
+    if (now.status == VM_RUNNING && life_kick_after(vm_job_core(r), t, e) < 0)
         return -1;
     if (outcome || !event)
         return 0;
@@ -145,24 +154,50 @@ static bool run_is_over(const void *r)
     return job_is_cancelled(r);
 }
 
+/* What a domain's description borrows. */
+struct domain_parts {
+    struct image *image;
+    char *disk_path, *image_path, *console_path;
+    char *seed_path; /* NULL: none */
+    struct vm_links links;
+    struct vm_nics nics;
+};
+
+static void domain_parts_done(struct domain_parts *p)
+{
+    image_free(p->image);
+    free(p->disk_path);
+    free(p->image_path);
+    free(p->console_path);
+    free(p->seed_path);
+    vm_links_done(&p->links);
+}
+#define AUTO_DOMAIN_PARTS __attribute__((cleanup(domain_parts_done))) struct domain_parts
+
+static int collect(struct job_run *r, const struct vm *vm, struct domain_parts *p, struct err *e)
+{
+    struct core *c = vm_job_core(r);
+
+    if (vm_job_image(r, &p->image, e) < 0 || vm_seed_path(c, vm->id, &p->seed_path, e) < 0 ||
+        vm_links_load(c, vm->id, &p->links, e) < 0)
+        return -1;
+    vm_links_nics(&p->links, &p->nics);
+    p->disk_path = disk_overlay_path(c->disk, vm->id);
+    p->console_path = disk_console_path(c->disk, vm->id);
+    p->image_path = disk_image_path(c->disk, p->image->id, p->image->disk_format);
+    return p->disk_path && p->image_path && p->console_path ? 0 : err_set(e, ERR_NO_MEMORY, "out of memory");
+}
+
 int vm_job_define(struct job_run *r, struct err *e)
 {
     struct core *c = vm_job_core(r);
     const struct vm *vm = NULL;
     struct host_wait w = { .timeout_ms = job_remaining_ms(r), .is_over = run_is_over, .arg = r };
     struct virt_domain d;
-    AUTO(image) image = NULL;
-    AUTO_FREE char *disk_path = NULL;
-    AUTO_FREE char *image_path = NULL;
-    AUTO_FREE char *console_path = NULL;
+    AUTO_DOMAIN_PARTS parts = { .image = NULL };
 
-    if (vm_job_vm(r, &vm, e) < 0 || vm_job_image(r, &image, e) < 0)
+    if (vm_job_vm(r, &vm, e) < 0 || collect(r, vm, &parts, e) < 0)
         return -1;
-    disk_path = disk_overlay_path(c->disk, vm->id);
-    console_path = disk_console_path(c->disk, vm->id);
-    image_path = disk_image_path(c->disk, image->id, image->disk_format);
-    if (!disk_path || !image_path || !console_path)
-        return err_set(e, ERR_NO_MEMORY, "out of memory");
     d = (struct virt_domain){
         .id = vm->id,
         .name = vm->name,
@@ -170,10 +205,13 @@ int vm_job_define(struct job_run *r, struct err *e)
         .job = r->job->id,
         .vcpus = vm->vcpus,
         .memory_mib = vm->memory_mib,
-        .disk_path = disk_path,
-        .image_path = image_path,
-        .image_format = disk_format_to_string(image->disk_format),
-        .console_path = console_path,
+        .disk_path = parts.disk_path,
+        .image_path = parts.image_path,
+        .image_format = disk_format_to_string(parts.image->disk_format),
+        .console_path = parts.console_path,
+        .seed_path = parts.seed_path,
+        .nics = parts.nics.items,
+        .nic_count = parts.nics.count,
         .autostart = vm->autostart,
     };
     if (host_accel(c->host, &w, &d.accel, e) < 0)

@@ -12,7 +12,7 @@
 #include "store/vm.h"
 
 extern const struct job_kind vm_create_kind, vm_delete_kind, vm_start_kind, vm_stop_kind, vm_reboot_kind, vm_pause_kind,
-    vm_resume_kind, vm_rename_kind;
+    vm_resume_kind, vm_suspend_kind, vm_update_kind;
 
 /* A job's scratch. vm is NULL when the row is gone. */
 struct vm_job {
@@ -33,6 +33,12 @@ static inline struct vm_job *vm_job_of(const struct job_run *r)
 }
 /* The VM, or ERR_VM_NOT_FOUND. */
 int vm_job_vm(const struct job_run *r, const struct vm **out, struct err *e);
+
+/* ERR_VM_LOCKED when its owner forbids changes. */
+int vm_refuse_locked(const struct vm *vm, struct err *e);
+
+/* Takes the VM over for its deletion: task, job, event, and the audit line of `action`. */
+int vm_delete_submit(const struct change *ch, struct vm *vm, const char *action, struct job **out, struct err *e);
 
 /* The row of the VM's image. Caller frees. ERR_IMAGE_NOT_FOUND. */
 int vm_job_image(const struct job_run *r, struct image **out, struct err *e);

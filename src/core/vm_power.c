@@ -1,8 +1,10 @@
-/* core/vm_power: start, stop, reboot, pause, resume. Which status allows which verb is one table; each verb is a job of one or
- * two steps that find out what is true before they act, so that running them again does no harm. */
+/* core/vm_power: start, stop, reboot, pause, resume, suspend. Which status allows which verb is one table; each verb is a job of
+ * one or two steps that find out what is true before they act, so that running them again does no harm. */
 #include "once.h"
 #include "record.h"
 #include "vm_job.h"
+#include "vm_network.h"
+#include "vm_seed.h"
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -29,7 +31,9 @@ static int repair_domain(struct job_run *r, struct err *e)
         return -1;
     if (now.power != VIRT_ABSENT)
         return 0;
-    return disk_overlay_check(vm_job_core(r)->disk, vm->id, e) < 0 ? -1 : vm_job_define(r, e);
+    if (disk_overlay_check(vm_job_core(r)->disk, vm->id, e) < 0 || vm_job_seed(r, e) < 0)
+        return -1;
+    return vm_job_define(r, e);
 }
 
 static int start(struct job_run *r, struct err *e)
@@ -106,7 +110,16 @@ static int resume(struct job_run *r, struct err *e)
 
     if (virt_state(virt_of(r), r->job->target, &now, e) < 0)
         return -1;
-    return now.power == VIRT_SUSPENDED ? virt_start(virt_of(r), r->job->target, e) : virt_resume(virt_of(r), r->job->target, e);
+    if (now.power != VIRT_SUSPENDED)
+        return virt_resume(virt_of(r), r->job->target, e);
+    return vm_job_link(r, e) < 0 ? -1 : virt_start(virt_of(r), r->job->target, e);
+}
+
+/* ---- suspend ---- */
+
+static int suspend(struct job_run *r, struct err *e)
+{
+    return virt_suspend(virt_of(r), r->job->target, e);
 }
 
 /* ---- the kinds ---- */
@@ -121,12 +134,19 @@ SETTLE(stop, VM_STOPPED, "vm.stopped")
 SETTLE(reboot, VM_RUNNING, "vm.rebooted")
 SETTLE(pause, VM_PAUSED, "vm.paused")
 SETTLE(resume, VM_RUNNING, "vm.resumed")
+SETTLE(suspend, VM_SUSPENDED, "vm.suspended")
 
-static const struct job_step start_steps[] = { { "repair", repair_domain, NULL, 20 }, { "start", start, NULL, 100 } };
+/* A network that somebody stopped comes back before the guest does; its entries stay when the start fails, the VM has them. */
+static const struct job_step start_steps[] = {
+    { "repair", repair_domain, NULL, 20 },
+    { "network", vm_job_link, NULL, 40 },
+    { "start", start, NULL, 100 },
+};
 static const struct job_step stop_steps[] = { { "stop", stop, NULL, 100 } };
 static const struct job_step reboot_steps[] = { { "reboot", reboot, NULL, 100 } };
 static const struct job_step pause_steps[] = { { "pause", pause_guest, NULL, 100 } };
 static const struct job_step resume_steps[] = { { "resume", resume, NULL, 100 } };
+static const struct job_step suspend_steps[] = { { "suspend", suspend, NULL, 100 } };
 
 #define KIND(verb)                                                                                                               \
     const struct job_kind vm_##verb##_kind = {                                                                                   \
@@ -144,6 +164,7 @@ KIND(stop);
 KIND(reboot);
 KIND(pause);
 KIND(resume);
+KIND(suspend);
 
 /* ---- the verbs ---- */
 
@@ -161,10 +182,13 @@ static const struct power_verb {
     [VM_VERB_REBOOT] = { "rebooted", "vm:reboot", &vm_reboot_kind, VM_TASK_REBOOT, IN(VM_RUNNING) },
     [VM_VERB_PAUSE] = { "paused", "vm:pause", &vm_pause_kind, VM_TASK_PAUSE, IN(VM_RUNNING) },
     [VM_VERB_RESUME] = { "resumed", "vm:resume", &vm_resume_kind, VM_TASK_RESUME, IN(VM_PAUSED) | IN(VM_SUSPENDED) },
+    [VM_VERB_SUSPEND] = { "suspended", "vm:suspend", &vm_suspend_kind, VM_TASK_SUSPEND, IN(VM_RUNNING) | IN(VM_PAUSED) },
 };
 
 static int refuse(const struct vm *vm, const struct power_verb *v, struct err *e)
 {
+    if (vm_refuse_locked(vm, e) < 0)
+        return -1;
     if (vm->task != VM_TASK_NONE)
         return err_set(e, ERR_VM_BUSY, "VM '%s' is busy with %s; wait for that operation, or delete the VM", vm->name,
                        vm_task_to_string(vm->task));

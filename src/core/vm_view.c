@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "core/vm.h"
+#include "store/port.h"
 #include "store/vm.h"
 
 struct vm_view {
@@ -76,7 +77,8 @@ static int load(struct vm_view *v, struct err *e)
 {
     AUTO(txn) t = NULL;
 
-    if (txn_read(v->core->store, &t, e) < 0 || (v->one[0] ? load_one(v, t, e) : load_list(v, t, e)) < 0)
+    if (txn_read(v->core->store, &t, e) < 0 || (v->one[0] ? load_one(v, t, e) : load_list(v, t, e)) < 0 ||
+        store_port_attach(t, &v->page, e) < 0)
         return -1;
     v->is_loaded = true;
     return 0;

@@ -1,5 +1,5 @@
-/* disk/console: the end of a VM's console log, read backwards through the files that virtlogd rotated until enough is there.
- * The bytes are the guest's: they are passed on as they are. */
+/* disk/console: a VM's console log: its end, read backwards through the files that virtlogd rotated until enough is there, and
+ * what is new in it. The bytes are the guest's: they are passed on as they are. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -122,5 +122,64 @@ int disk_console_read(struct disk *d, const char *vm_id, uint32_t lines, size_t 
     text = realloc(data, *len + 1);
     *out = text ? text : data;
     data = NULL;
+    return 0;
+}
+
+/* ---- for watchers ---- */
+
+/* data[0 .. *len) becomes what lies behind *offset, at most `max` bytes, the newest; a NUL follows. A shorter file than that is
+ * another one: virtlogd has begun anew. */
+static int read_news(int fd, uint64_t *offset, char *data, size_t max, size_t *len)
+{
+    struct stat st;
+    uint64_t size, start;
+    ssize_t got;
+
+    if (fstat(fd, &st) < 0)
+        return -1;
+    size = (uint64_t)st.st_size;
+    start = *offset <= size ? *offset : 0;
+    if (size - start > max)
+        start = size - max;
+    got = file_read_at(fd, data, (size_t)(size - start), start);
+    if (got < 0)
+        return -1;
+    data[got] = '\0';
+    *offset = start + (uint64_t)got;
+    *len = (size_t)got;
+    return 0;
+}
+
+static int open_current(struct disk *d, const char *vm_id, int *out, struct err *e)
+{
+    AUTO_CLOSE int folder = -1;
+
+    if (instance_open(d, vm_id, &folder, e) < 0)
+        return -1;
+    *out = folder < 0 ? -1 : file_open_at(folder, NAME_CONSOLE);
+    if (folder < 0 || *out >= 0 || errno == ENOENT)
+        return 0;
+    if (errno == EACCES || errno == ELOOP)
+        return err_set(e, ERR_FORBIDDEN, "the daemon may not read this console log");
+    return err_errno(e, errno, "the console log cannot be opened");
+}
+
+int disk_console_follow(struct disk *d, const char *vm_id, uint64_t *offset, size_t max_bytes, char **out, size_t *len,
+                        struct err *e)
+{
+    AUTO_FREE char *data = max_bytes < SIZE_MAX ? calloc(1, max_bytes + 1) : NULL;
+    AUTO_CLOSE int fd = -1;
+    size_t got = 0;
+
+    if (!data)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    if (open_current(d, vm_id, &fd, e) < 0)
+        return -1;
+    if (fd < 0)
+        *offset = 0;
+    else if (read_news(fd, offset, data, max_bytes, &got) < 0)
+        return err_errno(e, errno, "the console log cannot be read");
+    *len = got;
+    *out = TAKE(data);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* disk: state_dir itself: opening, the lock that lets one daemon in, what lies there that is not ours, and paths for libvirt.
- * VMs' folders are instance.c's and console.c's, images are image_store.c's. */
+ * VMs' folders are instance.c's, console.c's and seed.c's, images are image_store.c's. */
 #define _GNU_SOURCE /* open file description locks */
 #include "disk/disk.h"
 
@@ -108,13 +108,16 @@ int disk_is_empty(struct disk *d, bool *out, struct err *e)
     return 0;
 }
 
-int disk_free_bytes(struct disk *d, uint64_t *out, struct err *e)
+int disk_space(struct disk *d, struct disk_space *out, struct err *e)
 {
     struct statvfs fs;
 
     if (fstatvfs(d->root, &fs) < 0)
         return err_errno(e, errno, "the free space cannot be read");
-    *out = (uint64_t)fs.f_bavail * fs.f_frsize;
+    *out = (struct disk_space){
+        .total_bytes = (uint64_t)fs.f_blocks * fs.f_frsize,
+        .free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize,
+    };
     return 0;
 }
 

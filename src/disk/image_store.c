@@ -306,9 +306,29 @@ int disk_image_seal(struct disk *d, const char *image_id, enum disk_format f, bo
     return seal_run(&s, out, e);
 }
 
+int disk_image_open(struct disk *d, const char *image_id, enum disk_format f, int *fd, uint64_t *size_bytes, struct err *e)
+{
+    AUTO_CLOSE int opened = -1;
+    image_name name;
+    struct stat st;
+
+    if (check_id(image_id, e) < 0)
+        return -1;
+    name_of_image(image_id, disk_format_to_string(f), name);
+    opened = file_open_at(d->images, name);
+    if (opened < 0 && (errno == ENOENT || errno == ELOOP))
+        return err_set(e, ERR_IMAGE_NOT_FOUND, "the file of image %s is gone", image_id);
+    if (opened < 0 || fstat(opened, &st) < 0)
+        return err_errno(e, errno, "the file of image %s cannot be opened", image_id);
+    *size_bytes = (uint64_t)st.st_size;
+    *fd = TAKE_FD(opened);
+    return 0;
+}
+
 int disk_image_remove(struct disk *d, const char *image_id, struct err *e)
 {
-    if (check_id(image_id, e) < 0 || image_unlink(d, image_id, NAME_PART_SUFFIX, e) < 0)
+    if (check_id(image_id, e) < 0 || image_unlink(d, image_id, NAME_FETCH_SUFFIX, e) < 0 ||
+        image_unlink(d, image_id, NAME_PART_SUFFIX, e) < 0)
         return -1;
     for (int f = 0; f < DISK_FORMAT_COUNT; f++)
         if (image_unlink(d, image_id, disk_format_to_string((enum disk_format)f), e) < 0)

@@ -28,6 +28,7 @@ static const struct pattern images_patterns[] = {
     { .literal = ".qcow2", .type = S_IFREG, .has_uuid = true },
     { .literal = ".raw", .type = S_IFREG, .has_uuid = true },
     { .literal = "." NAME_PART_SUFFIX, .type = S_IFREG, .has_uuid = true },
+    { .literal = "." NAME_FETCH_SUFFIX, .type = S_IFREG, .has_uuid = true },
 };
 static const struct pattern instances_patterns[] = {
     { .literal = "", .type = S_IFDIR, .has_uuid = true },
@@ -35,7 +36,7 @@ static const struct pattern instances_patterns[] = {
 static const struct pattern instance_patterns[] = {
     { .literal = NAME_OVERLAY, .type = S_IFREG }, { .literal = NAME_OVERLAY_TMP, .type = S_IFREG },
     { .literal = NAME_CONSOLE, .type = S_IFREG }, { .literal = NAME_CONSOLE ".", .type = S_IFREG, .digits_max = 1 },
-    { .literal = "seed.iso", .type = S_IFREG },
+    { .literal = NAME_SEED, .type = S_IFREG },    { .literal = NAME_SEED_TMP, .type = S_IFREG },
 };
 
 static const struct {

@@ -6,13 +6,16 @@
 
 #include "base/id.h"
 
-#define NAME_LOCK        "lock"
-#define NAME_IMAGES      "images"
-#define NAME_INSTANCES   "instances"
-#define NAME_OVERLAY     "disk.qcow2"
-#define NAME_OVERLAY_TMP "disk.qcow2.tmp"
-#define NAME_CONSOLE     "console.log"
-#define NAME_PART_SUFFIX "part"
+#define NAME_LOCK         "lock"
+#define NAME_IMAGES       "images"
+#define NAME_INSTANCES    "instances"
+#define NAME_OVERLAY      "disk.qcow2"
+#define NAME_OVERLAY_TMP  "disk.qcow2.tmp"
+#define NAME_CONSOLE      "console.log"
+#define NAME_SEED         "seed.iso"
+#define NAME_SEED_TMP     "seed.iso.tmp"
+#define NAME_PART_SUFFIX  "part"
+#define NAME_FETCH_SUFFIX "fetch" /* as downloaded, before it is judged */
 
 enum { CONSOLE_ROTATIONS = 10 }; /* virtlogd renames console.log to console.log.0, that to console.log.1, … */
 

@@ -264,7 +264,7 @@ static int check_body(const struct head *head, const struct route *route, size_t
         return err_set(e, ERR_INVALID, "this request takes no body");
     if (head->body_len > body_max_bytes)
         return err_set(e, ERR_TOO_LARGE, "the body is larger than %zu bytes", body_max_bytes);
-    if (!is_json(head->content_type))
+    if (!(route->flags & ROUTE_ANY_BODY) && !is_json(head->content_type))
         return err_set(e, ERR_UNSUPPORTED_MEDIA, "the body must be application/json");
     return 0;
 }
@@ -272,8 +272,8 @@ static int check_body(const struct head *head, const struct route *route, size_t
 /* Quality values are not weighed: a type that is named is taken as wanted. */
 static bool is_acceptable(const char *accept)
 {
-    static const char *const ranges[] = { "*/*",    "application/*", "application/json", "application/problem+json",
-                                          "text/*", "text/plain",    "text/event-stream" };
+    static const char *const ranges[] = { "*/*",    "application/*", "application/json",  "application/problem+json",
+                                          "text/*", "text/plain",    "text/event-stream", "application/octet-stream" };
 
     while (*accept) {
         accept += strspn(accept, " \t,");

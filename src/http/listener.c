@@ -81,7 +81,7 @@ static int parse_tcp(const char *address, struct addrinfo **out, struct err *e)
     return err_set(e, ERR_CONFIG, "'%s' is not an address like 127.0.0.1:8081, [::1]:8081 or unix:/path", address);
 }
 
-static int bind_tcp(struct listener *l, const char *address, const struct addrinfo *ai, struct err *e)
+static int socket_tcp(struct listener *l, const char *address, const struct addrinfo *ai, bool is_free_bound, struct err *e)
 {
     static const int on = 1;
 
@@ -91,6 +91,13 @@ static int bind_tcp(struct listener *l, const char *address, const struct addrin
     (void)setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (ai->ai_family == AF_INET6)
         (void)setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (is_free_bound && setsockopt(l->fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) < 0) /* it holds for IPv6 too */
+        return config_errno(e, address, "cannot bind freely");
+    return 0;
+}
+
+static int bind_tcp(struct listener *l, const char *address, const struct addrinfo *ai, struct err *e)
+{
     if (bind(l->fd, ai->ai_addr, ai->ai_addrlen) < 0)
         return config_errno(e, address, errno == EADDRINUSE ? "the address is in use" : "cannot bind");
     return 0;
@@ -110,23 +117,23 @@ static char *tcp_url(int fd)
     return str_printf("http://%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
 }
 
-static int open_tcp(struct listener *l, const char *address, struct err *e)
+static int open_tcp(struct listener *l, const char *address, bool is_free_bound, struct err *e)
 {
     struct addrinfo *ai = NULL;
 
     if (parse_tcp(address, &ai, e) < 0)
         return -1;
-    int rc = bind_tcp(l, address, ai, e);
+    int rc = socket_tcp(l, address, ai, is_free_bound, e) < 0 ? -1 : bind_tcp(l, address, ai, e);
     freeaddrinfo(ai);
     if (rc == 0)
         l->url = tcp_url(l->fd);
     return rc;
 }
 
-int listener_open(struct listener *l, const char *address, struct err *e)
+int listener_open(struct listener *l, const char *address, bool is_free_bound, struct err *e)
 {
     *l = (struct listener){ .fd = -1 };
-    if ((str_starts_with(address, unix_prefix) ? open_unix(l, address, e) : open_tcp(l, address, e)) < 0)
+    if ((str_starts_with(address, unix_prefix) ? open_unix(l, address, e) : open_tcp(l, address, is_free_bound, e)) < 0)
         return -1;
     if (!l->url)
         return err_set(e, ERR_NO_MEMORY, "out of memory");

@@ -16,8 +16,9 @@ struct listener {
     struct stat unix_file; /* what we made there: nothing else is ever removed */
 };
 
-/* Binds and listens on "127.0.0.1:8081", "[::1]:0" or "unix:/path". ERR_CONFIG. */
-int listener_open(struct listener *l, const char *address, struct err *e);
+/* Binds and listens on "127.0.0.1:8081", "[::1]:0" or "unix:/path". is_free_bound: an IP address need not be this host's.
+ * ERR_CONFIG. */
+int listener_open(struct listener *l, const char *address, bool is_free_bound, struct err *e);
 /* From now on new connections are refused by the kernel; libmicrohttpd does not notice. */
 void listener_stop(struct listener *l);
 void listener_close(struct listener *l); /* also of a half-open one; removes the unix socket's file */

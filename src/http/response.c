@@ -1,7 +1,9 @@
 /* Answers: made by handlers, kept in the request until libmicrohttpd can take them. Bodies' shapes are the doors'. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "range.h"
 #include "request.h"
 #include "server.h"
 
@@ -46,34 +48,113 @@ static bool has_answer(const struct request *r)
     return r->response || r->phase == PHASE_ANSWERED;
 }
 
-int request_reply(struct request *r, int status, const char *content_type, char *body, size_t len, struct err *e)
+static int no_memory(struct err *e)
 {
-    struct MHD_Response *response;
+    return err_set(e, ERR_NO_MEMORY, "out of memory");
+}
 
-    if (has_answer(r)) {
-        free(body);
-        return err_set(e, ERR_INTERNAL, "answered twice");
-    }
-    response = body ? MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE)
-                    : MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
-    if (!response) {
-        free(body);
-        return err_set(e, ERR_NO_MEMORY, "out of memory");
-    }
+struct answer {
+    int status;
+    const char *content_type; /* NULL: none */
+    uint64_t len;             /* of the body */
+};
+
+/* Takes the response, also on failure; NULL is "no memory". */
+static int keep_answer(struct request *r, const struct answer *a, struct MHD_Response *response, struct err *e)
+{
+    if (!response)
+        return no_memory(e);
     if (!put_handler_headers(r, response) || !put_common_headers(r, response) ||
-        (content_type && !put(response, "Content-Type", content_type))) {
+        (a->content_type && !put(response, "Content-Type", a->content_type))) {
         MHD_destroy_response(response);
-        return err_set(e, ERR_NO_MEMORY, "out of memory");
+        return no_memory(e);
     }
     r->response = response;
-    r->status = status;
-    r->answer_len = body && strcmp(r->method, "HEAD") != 0 ? len : 0;
+    r->status = a->status;
+    r->answer_len = strcmp(r->method, "HEAD") != 0 ? (size_t)a->len : 0;
     return 0;
+}
+
+static int refuse_second(const struct request *r, struct err *e)
+{
+    return has_answer(r) ? err_set(e, ERR_INTERNAL, "answered twice") : 0;
+}
+
+int request_reply(struct request *r, int status, const char *content_type, char *body, size_t len, struct err *e)
+{
+    const struct answer answer = { status, content_type, body ? len : 0 };
+    AUTO_FREE char *owned = body;
+    struct MHD_Response *response;
+
+    if (refuse_second(r, e) < 0)
+        return -1;
+    response = body ? MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE)
+                    : MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+    if (response)
+        (void)TAKE(owned);
+    return keep_answer(r, &answer, response, e);
 }
 
 int request_reply_empty(struct request *r, int status, struct err *e)
 {
     return request_reply(r, status, NULL, NULL, 0, e);
+}
+
+/* ---- files ---- */
+
+/* Who has a part of another version of the file would have to be told so: it gets the whole, for we have no names for versions.
+ */
+static enum range_kind wanted_range(const struct request *r, int status, uint64_t size, struct byte_range *out)
+{
+    if (status != MHD_HTTP_OK || strcmp(r->method, "GET") != 0 || request_header(r, "If-Range"))
+        return RANGE_WHOLE;
+    return range_parse(request_header(r, "Range"), size, out);
+}
+
+static int add_content_range(struct request *r, const struct byte_range *range, uint64_t size, struct err *e)
+{
+    char text[80];
+
+    (void)snprintf(text, sizeof(text), "bytes %llu-%llu/%llu", (unsigned long long)range->first,
+                   (unsigned long long)(range->first + range->len - 1), (unsigned long long)size);
+    return request_add_header(r, "Content-Range", text, e);
+}
+
+static int reply_outside(struct request *r, uint64_t size, struct err *e)
+{
+    char text[40];
+
+    (void)snprintf(text, sizeof(text), "bytes */%llu", (unsigned long long)size);
+    if (request_add_header(r, "Content-Range", text, e) < 0)
+        return -1;
+    return request_reply_empty(r, MHD_HTTP_RANGE_NOT_SATISFIABLE, e);
+}
+
+int request_reply_file(struct request *r, int status, const char *content_type, int fd, uint64_t size, struct err *e)
+{
+    struct answer answer = { .status = status, .content_type = content_type };
+    struct byte_range range = { 0, size };
+    AUTO_CLOSE int owned = fd;
+    struct MHD_Response *response;
+
+    if (refuse_second(r, e) < 0 || request_add_header(r, "Accept-Ranges", "bytes", e) < 0)
+        return -1;
+    switch (wanted_range(r, status, size, &range)) {
+    case RANGE_OUTSIDE:
+        return reply_outside(r, size, e);
+    case RANGE_PART:
+        if (add_content_range(r, &range, size, e) < 0)
+            return -1;
+        answer.status = MHD_HTTP_PARTIAL_CONTENT;
+        break;
+    case RANGE_WHOLE:
+        break;
+    }
+    answer.len = range.len;
+    response = MHD_create_response_from_fd_at_offset64(range.len, owned, range.first);
+    if (response)
+        (void)TAKE_FD(owned); /* libmicrohttpd closes it */
+    return keep_answer(r, &answer, response, e);
 }
 
 void request_fail(struct request *r, const struct err *e)

@@ -66,7 +66,7 @@ static int open_listeners(struct http *h, const char *const *addresses, struct e
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     while (h->listener_count < count) {
         size_t i = h->listener_count++;
-        if (listener_open(&h->listeners[i], addresses[i], e) < 0)
+        if (listener_open(&h->listeners[i], addresses[i], h->config.is_free_bound, e) < 0)
             return -1;
     }
     return 0;

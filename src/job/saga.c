@@ -15,6 +15,9 @@ enum {
     UNDO_ALLOWANCE_MS = 60 * 1000, /* for one undo, or one try of a retried step, also when the job's deadline has passed */
     UNDO_GRACE_MS = 60 * 1000,     /* after the deadline a failed undo is tried again for so long */
     UNDO_ATTEMPTS_MAX = 8,
+    REPORT_EVERY_MS = 1000,
+    REPORT_EVENT_EVERY_MS = 5000,
+    REPORT_PATIENCE_MS = 100, /* for the database: a step has something better to do */
 };
 
 struct saga {
@@ -26,6 +29,8 @@ struct saga {
     uint32_t begun;              /* steps that may have left something behind: the first so many */
     int64_t until_boot_ms;       /* what job_remaining_ms counts to */
     unsigned cancels_seen;       /* js->cancels when the row was last read; at first any other number */
+    int64_t may_report_boot_ms;  /* before that a report is dropped */
+    int64_t may_tell_boot_ms;    /* before that it makes no event */
     bool is_prepared;
 };
 
@@ -467,4 +472,34 @@ bool job_is_cancelled(const struct job_run *r)
     if (cancels != s->cancels_seen)
         look_for_cancel(s, cancels);
     return s->job->is_cancel_requested;
+}
+
+static int write_report(struct saga *s, const char *details, bool is_told, struct err *e)
+{
+    AUTO(txn) t = NULL;
+
+    FAILPOINT(e, "job.report.before");
+    if (txn_write_within(s->js->store, REPORT_PATIENCE_MS, &t, e) < 0 ||
+        store_job_report(t, s->job->id, s->job->progress, details, e) < 0 || (is_told && jobs_write_event(t, s->job, e) < 0) ||
+        txn_commit(t, e) < 0)
+        return -1;
+    FAILPOINT(e, "job.report.after");
+    return 0;
+}
+
+void job_report(const struct job_run *r, uint32_t progress, const char *details)
+{
+    struct saga *s = saga_of(r);
+    struct err e = ERR_INIT;
+    int64_t now_ms = clock_boot_ms();
+    bool is_told = now_ms >= s->may_tell_boot_ms;
+
+    if (now_ms < s->may_report_boot_ms)
+        return;
+    s->may_report_boot_ms = now_ms + REPORT_EVERY_MS;
+    s->job->progress = progress < 100 ? progress : 100;
+    if (write_report(s, details, is_told, &e) < 0)
+        log_err(LOG_WARN, "the progress of a job cannot be written", &e, "job", s->job->id, "kind", s->job->kind, NULL);
+    else if (is_told)
+        s->may_tell_boot_ms = now_ms + REPORT_EVENT_EVERY_MS;
 }

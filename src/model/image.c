@@ -49,6 +49,7 @@ void image_free(struct image *i)
         return;
     free(i->name);
     free(i->status_reason);
+    free(i->properties);
     free(i);
 }
 

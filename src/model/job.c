@@ -31,6 +31,7 @@ void job_free(struct job *j)
         return;
     free(j->kind);
     free(j->params);
+    free(j->details);
     fault_done(&j->error);
     free(j);
 }

@@ -12,8 +12,10 @@ static const char *const status_names[VM_STATUS_COUNT] = {
 };
 
 static const char *const task_names[VM_TASK_COUNT] = {
-    [VM_TASK_NONE] = NULL,      [VM_TASK_CREATE] = "vm.create", [VM_TASK_DELETE] = "vm.delete", [VM_TASK_START] = "vm.start",
-    [VM_TASK_STOP] = "vm.stop", [VM_TASK_REBOOT] = "vm.reboot", [VM_TASK_PAUSE] = "vm.pause",   [VM_TASK_RESUME] = "vm.resume",
+    [VM_TASK_NONE] = NULL,        [VM_TASK_CREATE] = "vm.create", [VM_TASK_DELETE] = "vm.delete",
+    [VM_TASK_START] = "vm.start", [VM_TASK_STOP] = "vm.stop",     [VM_TASK_REBOOT] = "vm.reboot",
+    [VM_TASK_PAUSE] = "vm.pause", [VM_TASK_RESUME] = "vm.resume", [VM_TASK_SUSPEND] = "vm.suspend",
+    [VM_TASK_IMAGE] = "vm.image",
 };
 
 const char *vm_status_to_string(enum vm_status s)
@@ -62,6 +64,8 @@ enum vm_status vm_task_status(enum vm_task t, enum vm_status now)
     case VM_TASK_NONE:
     case VM_TASK_PAUSE:
     case VM_TASK_RESUME:
+    case VM_TASK_SUSPEND:
+    case VM_TASK_IMAGE:
     case VM_TASK_COUNT:
         return now;
     }
@@ -86,7 +90,9 @@ void vm_free(struct vm *vm)
     free(vm->image_name);
     free(vm->metadata);
     free(vm->tags);
+    free(vm->keypair);
     fault_done(&vm->fault);
+    port_list_done(&vm->ports);
     free(vm);
 }
 
@@ -98,6 +104,24 @@ void vm_list_done(struct vm_list *l)
     *l = (struct vm_list){ 0 };
 }
 
+void vm_seed_free(struct vm_seed *s)
+{
+    if (!s)
+        return;
+    free(s->ssh_keys);
+    free(s->user_data);
+    free(s);
+}
+
+static void nics_done(struct vm_spec *s)
+{
+    for (size_t i = 0; i < s->nic_count; i++) {
+        free(s->nics[i].network);
+        free(s->nics[i].fixed_ip);
+    }
+    free(s->nics);
+}
+
 void vm_spec_done(struct vm_spec *s)
 {
     free(s->name);
@@ -105,5 +129,9 @@ void vm_spec_done(struct vm_spec *s)
     free(s->flavor);
     free(s->metadata);
     free(s->tags);
+    free(s->keypair);
+    free(s->ssh_keys);
+    free(s->user_data);
+    nics_done(s);
     *s = (struct vm_spec){ 0 };
 }

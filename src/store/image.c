@@ -9,7 +9,7 @@
 
 #define IMAGE_COLUMNS                                                                                                            \
     "id, name, project, is_public, disk_format, status, status_reason, size_bytes, virtual_size_bytes, sha256, job, "            \
-    "created_at_ms, updated_at_ms"
+    "min_disk_gib, min_memory_mib, properties, created_at_ms, updated_at_ms"
 
 DEFINE_WORDS(image_status);
 DEFINE_WORDS(disk_format);
@@ -26,6 +26,9 @@ static const struct column image_columns[] = {
     COLUMN(COLUMN_I64, image, virtual_size_bytes),
     COLUMN(COLUMN_CHARS, image, sha256),
     COLUMN(COLUMN_CHARS, image, job),
+    COLUMN(COLUMN_I64, image, min_disk_gib),
+    COLUMN(COLUMN_I64, image, min_memory_mib),
+    COLUMN(COLUMN_STRING, image, properties),
     COLUMN(COLUMN_I64, image, created_at_ms),
     COLUMN(COLUMN_I64, image, updated_at_ms),
 };
@@ -46,6 +49,8 @@ enum {
     IMAGE_LIST,
     IMAGE_SET_STATUS,
     IMAGE_ACTIVATE,
+    IMAGE_SET_FORMAT,
+    IMAGE_CHANGE,
     IMAGE_DELETE,
     IMAGE_STMT_COUNT
 };
@@ -53,7 +58,7 @@ enum {
 #define IS_VISIBLE "(?2 IS NULL OR project = ?2 OR is_public = 1)"
 
 static const char *const image_sql[IMAGE_STMT_COUNT] = {
-    [IMAGE_INSERT] = "INSERT INTO image (" IMAGE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [IMAGE_INSERT] = "INSERT INTO image (" IMAGE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [IMAGE_EXISTS] = "SELECT 1 FROM image WHERE id = ?1",
     [IMAGE_GET] = "SELECT " IMAGE_COLUMNS " FROM image WHERE id = lower(?1) AND " IS_VISIBLE,
     [IMAGE_FIND_BY_NAME] =
@@ -68,6 +73,10 @@ static const char *const image_sql[IMAGE_STMT_COUNT] = {
     [IMAGE_ACTIVATE] =
         "UPDATE image SET status = 'active', job = NULL, status_reason = NULL, size_bytes = ?2, virtual_size_bytes = ?3,"
         " sha256 = ?4, updated_at_ms = ?5 WHERE id = ?1 AND status IN ('queued', 'saving')",
+    [IMAGE_SET_FORMAT] = "UPDATE image SET disk_format = ?2, updated_at_ms = ?3 WHERE id = ?1",
+    [IMAGE_CHANGE] = "UPDATE image SET name = coalesce(?2, name), properties = coalesce(?3, properties),"
+                     " min_disk_gib = coalesce(?4, min_disk_gib), min_memory_mib = coalesce(?5, min_memory_mib),"
+                     " updated_at_ms = ?6 WHERE id = ?1",
     [IMAGE_DELETE] = "DELETE FROM image WHERE id = ?1",
 };
 const struct stmt_table image_statements = { image_sql, IMAGE_STMT_COUNT };
@@ -223,6 +232,45 @@ int store_image_activate(struct txn *t, const struct image *i, struct err *e)
     if (activate(t, i, e) < 0)
         return -1;
     FAILPOINT(e, "store.image_activate.after");
+    return 0;
+}
+
+static int set_format(struct txn *t, const char *id, enum disk_format f, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_IMAGE, IMAGE_SET_FORMAT);
+
+    BIND(st, value_text(id), value_text(disk_format_to_string(f)), value_int(clock_wall_ms()));
+    if (stmt_run(st, e) < 0)
+        return -1;
+    return stmt_changes(st) == 1 ? 0 : not_found(id, e);
+}
+
+int store_image_set_format(struct txn *t, const char *id, enum disk_format f, struct err *e)
+{
+    FAILPOINT(e, "store.image_set_format.before");
+    if (set_format(t, id, f, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.image_set_format.after");
+    return 0;
+}
+
+static int change_row(struct txn *t, const char *id, const struct image_change *change, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_IMAGE, IMAGE_CHANGE);
+
+    BIND(st, value_text(id), value_text(change->name), value_text(change->properties), value_int_or_null(change->min_disk_gib),
+         value_int_or_null(change->min_memory_mib), value_int(clock_wall_ms()));
+    if (stmt_run_named(st, change->name, e) < 0)
+        return -1;
+    return stmt_changes(st) == 1 ? 0 : not_found(id, e);
+}
+
+int store_image_change(struct txn *t, const char *id, const struct image_change *change, struct err *e)
+{
+    FAILPOINT(e, "store.image_change.before");
+    if (change_row(t, id, change, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.image_change.after");
     return 0;
 }
 

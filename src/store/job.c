@@ -9,7 +9,8 @@
 
 #define JOB_COLUMNS                                                                                                              \
     "id, kind, actor_user, project, actor_is_admin, request_id, address, target, status, direction, step, progress, attempts, "  \
-    "params, is_cancel_requested, after_job, timeout_ms, deadline_boot_ms, deadline_boot_id, not_before_ms, error_code, "        \
+    "params, details, is_cancel_requested, after_job, timeout_ms, deadline_boot_ms, deadline_boot_id, not_before_ms, "           \
+    "error_code, "                                                                                                               \
     "error_message, error_detail, created_at_ms, started_at_ms, updated_at_ms, ended_at_ms"
 
 static const char *job_direction_to_string(enum job_direction d)
@@ -41,6 +42,7 @@ static const struct column job_columns[] = {
     COLUMN(COLUMN_U32, job, progress),
     COLUMN(COLUMN_U32, job, attempts),
     COLUMN(COLUMN_STRING, job, params),
+    COLUMN(COLUMN_STRING, job, details),
     COLUMN(COLUMN_BOOL, job, is_cancel_requested),
     COLUMN(COLUMN_CHARS, job, after),
     COLUMN(COLUMN_I64, job, timeout_ms),
@@ -73,6 +75,7 @@ enum {
     JOB_CLAIM,
     JOB_NEXT_DUE,
     JOB_PROGRESS,
+    JOB_REPORT,
     JOB_DEFER,
     JOB_END,
     JOB_REQUEST_CANCEL,
@@ -93,7 +96,7 @@ enum {
 
 static const char *const job_sql[JOB_STMT_COUNT] = {
     [JOB_INSERT] = "INSERT INTO job (" JOB_COLUMNS
-                   ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [JOB_EXISTS] = "SELECT 1 FROM job WHERE id = ?1",
     [JOB_GET] = "SELECT " JOB_COLUMNS " FROM job WHERE id = lower(?1) AND (?2 IS NULL OR project = ?2)",
     [JOB_MARKER] = "SELECT created_at_ms FROM job WHERE id = ?1 AND (?2 IS NULL OR project = ?2)",
@@ -106,6 +109,7 @@ static const char *const job_sql[JOB_STMT_COUNT] = {
     [JOB_NEXT_DUE] = "SELECT coalesce(min(not_before_ms), 0) FROM job WHERE status = 'pending' AND " PREDECESSOR_HAS_ENDED,
     [JOB_PROGRESS] = "UPDATE job SET step = ?2, direction = ?3, progress = ?4, attempts = ?5, deadline_boot_ms = ?6,"
                      " deadline_boot_id = ?7, updated_at_ms = ?8 WHERE id = ?1 AND status = 'running'",
+    [JOB_REPORT] = "UPDATE job SET progress = ?2, details = ?3, updated_at_ms = ?4 WHERE id = ?1 AND status = 'running'",
     [JOB_DEFER] = "UPDATE job SET status = 'pending', not_before_ms = ?2, attempts = ?3, error_code = ?4, error_message = ?5,"
                   " error_detail = ?6, updated_at_ms = ?7 WHERE id = ?1 AND status = 'running'",
     [JOB_END] =
@@ -269,6 +273,23 @@ int store_job_progress(struct txn *t, const struct job *j, struct err *e)
     if (progress(t, j, e) < 0)
         return -1;
     FAILPOINT(e, "store.job_progress.after");
+    return 0;
+}
+
+static int report(struct txn *t, const char *id, uint32_t percent, const char *details, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_JOB, JOB_REPORT);
+
+    BIND(st, value_text(id), value_int(percent), value_text(details), value_int(clock_wall_ms()));
+    return update_one(t, st, id, e);
+}
+
+int store_job_report(struct txn *t, const char *id, uint32_t progress_percent, const char *details, struct err *e)
+{
+    FAILPOINT(e, "store.job_report.before");
+    if (report(t, id, progress_percent, details, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.job_report.after");
     return 0;
 }
 

@@ -212,8 +212,135 @@ static int add_first_rows(sqlite3 *db, struct err *e)
     return add_default_project(db, e);
 }
 
+/* The table of VMs is built anew because its words change; to spare the next ones that, the words of what is planned are in it
+ * already. Nothing refers to vm yet, so that its old table can go while foreign keys are on. A VM of the first version has
+ * no host name; it gets one of its id, long enough to be its own. */
+static const char second_schema[] =
+    "CREATE TABLE vm_2 ("
+    "  id TEXT PRIMARY KEY CHECK (length(id) = 36),"
+    "  name TEXT NOT NULL,"
+    "  hostname TEXT NOT NULL CHECK (length(hostname) BETWEEN 1 AND 63),"
+    "  project TEXT NOT NULL REFERENCES project (id),"
+    "  status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'stopping', 'stopped', 'starting', 'rebooting', 'paused',"
+    "    'suspended', 'deleting', 'error', 'resizing', 'resized', 'rebuilding', 'rescued')),"
+    "  status_reason TEXT,"
+    "  task TEXT CHECK (task GLOB 'vm.*'),"
+    "  job TEXT,"
+    "  flavor TEXT,"
+    "  vcpus INTEGER NOT NULL CHECK (vcpus > 0),"
+    "  memory_mib INTEGER NOT NULL CHECK (memory_mib > 0),"
+    "  disk_gib INTEGER NOT NULL CHECK (disk_gib > 0),"
+    "  image TEXT NOT NULL REFERENCES image (id),"
+    "  image_name TEXT NOT NULL,"
+    "  metadata TEXT NOT NULL,"
+    "  tags TEXT NOT NULL,"
+    "  keypair TEXT,"
+    "  autostart INTEGER NOT NULL CHECK (autostart IN (0, 1)),"
+    "  is_locked INTEGER NOT NULL CHECK (is_locked IN (0, 1)),"
+    "  is_name_unique INTEGER NOT NULL CHECK (is_name_unique IN (0, 1)),"
+    "  expires_at_ms INTEGER NOT NULL,"
+    "  ready_at_ms INTEGER NOT NULL,"
+    "  fault_code TEXT,"
+    "  fault_message TEXT,"
+    "  fault_detail TEXT,"
+    "  observed_at_ms INTEGER NOT NULL,"
+    "  created_at_ms INTEGER NOT NULL,"
+    "  updated_at_ms INTEGER NOT NULL,"
+    "  row_version INTEGER NOT NULL,"
+    "  CHECK ((task IS NULL) = (job IS NULL)),"
+    "  CHECK (status <> 'error' OR fault_code IS NOT NULL)"
+    ") STRICT;"
+    "INSERT INTO vm_2 SELECT id, name, 'vm-' || substr(id, 1, 13), project, status, status_reason, task, job, flavor, vcpus,"
+    "  memory_mib, disk_gib, image, image_name, metadata, tags, NULL, autostart, 0, is_name_unique, 0, 0, fault_code,"
+    "  fault_message, fault_detail, observed_at_ms, created_at_ms, updated_at_ms, row_version FROM vm;"
+    "DROP TABLE vm;"
+    "ALTER TABLE vm_2 RENAME TO vm;"
+    "CREATE UNIQUE INDEX vm_unique_name ON vm (project, name) WHERE is_name_unique = 1;"
+    "CREATE UNIQUE INDEX vm_hostname ON vm (project, hostname);"
+    "CREATE INDEX vm_name ON vm (name, project);"
+    "CREATE INDEX vm_created ON vm (created_at_ms, id);"
+    "CREATE INDEX vm_image ON vm (image);"
+    "CREATE INDEX vm_expires ON vm (expires_at_ms) WHERE expires_at_ms > 0;"
+    /* All that a sum of promises reads. */
+    "CREATE INDEX vm_sizes ON vm (vcpus, memory_mib, disk_gib);"
+
+    "ALTER TABLE image ADD COLUMN min_disk_gib INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE image ADD COLUMN min_memory_mib INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE image ADD COLUMN properties TEXT NOT NULL DEFAULT '{}';"
+    "ALTER TABLE job ADD COLUMN details TEXT NOT NULL DEFAULT '{}';"
+
+    "CREATE TABLE keypair ("
+    "  id TEXT PRIMARY KEY CHECK (length(id) = 36),"
+    "  name TEXT NOT NULL,"
+    "  project TEXT NOT NULL REFERENCES project (id),"
+    "  type TEXT NOT NULL,"
+    "  public_key TEXT NOT NULL,"
+    "  fingerprint_sha256 TEXT NOT NULL,"
+    "  fingerprint_md5 TEXT NOT NULL,"
+    "  created_at_ms INTEGER NOT NULL"
+    ") STRICT;"
+    /* The name first: it serves those who see one project and those who see all. */
+    "CREATE UNIQUE INDEX keypair_name ON keypair (name, project);"
+    "CREATE INDEX keypair_created ON keypair (created_at_ms, id);"
+
+    /* next_ipv4: every address below it that guests may have has been given out at some time (port.c). */
+    "CREATE TABLE network ("
+    "  id TEXT PRIMARY KEY CHECK (length(id) = 36),"
+    "  name TEXT NOT NULL,"
+    "  project TEXT NOT NULL REFERENCES project (id),"
+    "  kind TEXT NOT NULL CHECK (kind IN ('nat', 'isolated', 'user')),"
+    "  cidr TEXT UNIQUE,"
+    "  bridge TEXT UNIQUE,"
+    "  is_default INTEGER NOT NULL CHECK (is_default IN (0, 1)),"
+    "  status TEXT NOT NULL CHECK (status IN ('pending', 'active', 'error', 'deleting')),"
+    "  status_reason TEXT,"
+    "  job TEXT,"
+    "  next_ipv4 INTEGER NOT NULL DEFAULT 0,"
+    "  created_at_ms INTEGER NOT NULL,"
+    "  updated_at_ms INTEGER NOT NULL,"
+    "  CHECK ((cidr IS NULL) = (kind = 'user') AND (bridge IS NULL) = (kind = 'user'))"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX network_name ON network (name, project);"
+    "CREATE UNIQUE INDEX network_default ON network (project) WHERE is_default = 1;"
+    "CREATE INDEX network_created ON network (created_at_ms, id);"
+
+    "CREATE TABLE port ("
+    "  id TEXT PRIMARY KEY CHECK (length(id) = 36),"
+    "  vm TEXT NOT NULL REFERENCES vm (id) ON DELETE CASCADE,"
+    "  network TEXT NOT NULL REFERENCES network (id),"
+    "  ordinal INTEGER NOT NULL,"
+    "  mac TEXT NOT NULL UNIQUE CHECK (length(mac) = 17),"
+    "  ipv4 INTEGER CHECK (ipv4 BETWEEN 1 AND 4294967295),"
+    "  created_at_ms INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX port_vm_network ON port (vm, network);"
+    "CREATE UNIQUE INDEX port_vm_ordinal ON port (vm, ordinal);"
+    /* Ports without an address too: it also finds a network's ports. */
+    "CREATE UNIQUE INDEX port_address ON port (network, ipv4);"
+
+    /* Addresses that were some VM's and are nobody's now. */
+    "CREATE TABLE address_release ("
+    "  network TEXT NOT NULL REFERENCES network (id) ON DELETE CASCADE,"
+    "  ipv4 INTEGER NOT NULL,"
+    "  released_at_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY (network, ipv4)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX address_release_oldest ON address_release (network, released_at_ms);"
+
+    "CREATE TABLE vm_seed ("
+    "  vm TEXT PRIMARY KEY REFERENCES vm (id) ON DELETE CASCADE,"
+    "  is_config_drive INTEGER NOT NULL CHECK (is_config_drive IN (0, 1)),"
+    "  ssh_keys TEXT NOT NULL,"
+    "  user_data BLOB,"
+    "  token TEXT CHECK (length(token) = 32)"
+    ") STRICT;"
+
+    "CREATE INDEX event_keypair_deleted ON event (resource) WHERE type = 'keypair.deleted';"
+    "CREATE INDEX event_network_deleted ON event (resource) WHERE type = 'network.deleted';";
+
 static const struct migration migrations[] = {
     { first_schema, add_first_rows },
+    { second_schema, NULL },
 };
 
 const struct migration_list store_migrations = { migrations, (int)ARRAY_LEN(migrations) };

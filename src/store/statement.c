@@ -4,13 +4,17 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "txn.h"
 
+#include "base/str.h"
+
 const struct stmt_table *const stmt_tables[STMT_MODULE_COUNT] = {
     [STMT_TXN] = &txn_statements,     [STMT_SETTING] = &setting_statements, [STMT_FLAVOR] = &flavor_statements,
-    [STMT_IMAGE] = &image_statements, [STMT_VM] = &vm_statements,           [STMT_JOB] = &job_statements,
-    [STMT_EVENT] = &event_statements,
+    [STMT_IMAGE] = &image_statements, [STMT_KEYPAIR] = &keypair_statements, [STMT_NETWORK] = &network_statements,
+    [STMT_PORT] = &port_statements,   [STMT_VM] = &vm_statements,           [STMT_VM_SEED] = &vm_seed_statements,
+    [STMT_JOB] = &job_statements,     [STMT_EVENT] = &event_statements,
 };
 
 /* Extended codes stand before the primary code that they belong to. */
@@ -105,10 +109,17 @@ void stmt_bind_at(sqlite3_stmt *st, int index, struct value v)
 {
     if (!st)
         return;
-    if (v.is_text)
-        (void)sqlite3_bind_text(st, index, v.text, -1, SQLITE_STATIC);
-    else
+    switch (v.kind) {
+    case VALUE_INT:
         (void)sqlite3_bind_int64(st, index, v.integer);
+        return;
+    case VALUE_TEXT:
+        (void)sqlite3_bind_text(st, index, v.data, -1, SQLITE_STATIC);
+        return;
+    case VALUE_BLOB:
+        (void)sqlite3_bind_blob64(st, index, v.data, v.len, SQLITE_STATIC);
+        return;
+    }
 }
 
 void stmt_bind(sqlite3_stmt *st, const struct value *values, int count)
@@ -149,6 +160,22 @@ int stmt_run_named(sqlite3_stmt *st, const char *name, struct err *e)
     if (stmt_run(st, e) == 0)
         return 0;
     return e->code == ERR_NAME_TAKEN ? stmt_name_taken(name, e) : -1;
+}
+
+/* SQLite tells which index has refused by its columns alone, at the end of its message. */
+int stmt_run_unique(sqlite3_stmt *st, const struct unique_rule *rules, struct err *e)
+{
+    static const char said[] = "UNIQUE constraint failed: ";
+    const char *columns;
+
+    if (stmt_run(st, e) == 0)
+        return 0;
+    columns = strstr(e->detail, said);
+    if (e->code == ERR_NAME_TAKEN && columns)
+        for (const struct unique_rule *r = rules; r->columns; r++)
+            if (str_equal(columns + strlen(said), r->columns))
+                return err_set(e, r->code, "%s", r->msg);
+    return -1;
 }
 
 int stmt_changes(sqlite3_stmt *st)

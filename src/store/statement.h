@@ -13,14 +13,27 @@
 
 struct txn;
 
-enum stmt_module { STMT_TXN, STMT_SETTING, STMT_FLAVOR, STMT_IMAGE, STMT_VM, STMT_JOB, STMT_EVENT, STMT_MODULE_COUNT };
+enum stmt_module {
+    STMT_TXN,
+    STMT_SETTING,
+    STMT_FLAVOR,
+    STMT_IMAGE,
+    STMT_KEYPAIR,
+    STMT_NETWORK,
+    STMT_PORT,
+    STMT_VM,
+    STMT_VM_SEED,
+    STMT_JOB,
+    STMT_EVENT,
+    STMT_MODULE_COUNT
+};
 
 struct stmt_table {
     const char *const *sql;
     int count;
 };
-extern const struct stmt_table txn_statements, setting_statements, flavor_statements, image_statements, vm_statements,
-    job_statements, event_statements;
+extern const struct stmt_table txn_statements, setting_statements, flavor_statements, image_statements, keypair_statements,
+    network_statements, port_statements, vm_statements, vm_seed_statements, job_statements, event_statements;
 extern const struct stmt_table *const stmt_tables[STMT_MODULE_COUNT];
 
 /* The statements of one connection. */
@@ -45,13 +58,18 @@ static inline void stmt_leave(sqlite3_stmt **st)
 #define AUTO_STMT __attribute__((cleanup(stmt_leave))) sqlite3_stmt *
 
 struct value {
-    bool is_text;
-    const char *text;
+    enum { VALUE_INT, VALUE_TEXT, VALUE_BLOB } kind;
+    const void *data; /* NULL is NULL */
+    size_t len;       /* of a blob */
     int64_t integer;
 };
 static inline struct value value_text(const char *s)
 {
-    return (struct value){ .is_text = true, .text = s };
+    return (struct value){ .kind = VALUE_TEXT, .data = s };
+}
+static inline struct value value_blob(const void *data, size_t len)
+{
+    return (struct value){ .kind = VALUE_BLOB, .data = data, .len = len };
 }
 /* An id in a char array, where "" stands for none. */
 static inline struct value value_id(const char *s)
@@ -60,7 +78,12 @@ static inline struct value value_id(const char *s)
 }
 static inline struct value value_int(int64_t v)
 {
-    return (struct value){ .integer = v };
+    return (struct value){ .kind = VALUE_INT, .integer = v };
+}
+/* The pointed-to number, NULL for none. */
+static inline struct value value_int_or_null(const uint64_t *v)
+{
+    return v ? value_int((int64_t)*v) : value_text(NULL);
 }
 
 /* A count as SQL sees it: what does not fit is as good as no bound, while a negative OFFSET would be none at all. */
@@ -69,7 +92,7 @@ static inline int64_t stmt_count(uint64_t n)
     return n > INT64_MAX ? INT64_MAX : (int64_t)n;
 }
 
-/* Texts are not copied: they outlive the statement's scope. */
+/* Texts and blobs are not copied: they outlive the statement's scope. */
 void stmt_bind_at(sqlite3_stmt *st, int index, struct value v);
 /* ?1, ?2 … at once. */
 void stmt_bind(sqlite3_stmt *st, const struct value *values, int count);
@@ -83,6 +106,14 @@ int stmt_run(sqlite3_stmt *st, struct err *e);
 /* The insert or update of a row whose unique index is one of names: ERR_NAME_TAKEN with field "name". */
 int stmt_run_named(sqlite3_stmt *st, const char *name, struct err *e);
 int stmt_name_taken(const char *name, struct err *e);
+/* The insert or update of a row with several unique indexes: what each of them says. Ends with columns NULL. What no rule names
+ * fails as in stmt_run. */
+struct unique_rule {
+    const char *columns; /* as SQLite names them: "port.network, port.ipv4" */
+    enum err_code code;
+    const char *msg;
+};
+int stmt_run_unique(sqlite3_stmt *st, const struct unique_rule *rules, struct err *e);
 /* How many rows the last stmt_run changed. */
 int stmt_changes(sqlite3_stmt *st);
 

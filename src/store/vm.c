@@ -10,9 +10,9 @@
 #include "base/str.h"
 
 #define VM_COLUMNS                                                                                                               \
-    "id, name, project, status, status_reason, task, job, flavor, vcpus, memory_mib, disk_gib, image, image_name, metadata, "    \
-    "tags, autostart, is_name_unique, fault_code, fault_message, fault_detail, observed_at_ms, created_at_ms, updated_at_ms, "   \
-    "row_version"
+    "id, name, hostname, project, status, status_reason, task, job, flavor, vcpus, memory_mib, disk_gib, image, image_name, "    \
+    "metadata, tags, keypair, autostart, is_locked, is_name_unique, expires_at_ms, ready_at_ms, fault_code, fault_message, "     \
+    "fault_detail, observed_at_ms, created_at_ms, updated_at_ms, row_version"
 
 DEFINE_WORDS(vm_status);
 DEFINE_WORDS(vm_task);
@@ -20,6 +20,7 @@ DEFINE_WORDS(vm_task);
 static const struct column vm_columns[] = {
     COLUMN(COLUMN_CHARS, vm, id),
     COLUMN(COLUMN_STRING, vm, name),
+    COLUMN(COLUMN_CHARS, vm, hostname),
     COLUMN(COLUMN_CHARS, vm, project),
     COLUMN_OF_WORDS(vm_status_words, vm, status),
     COLUMN(COLUMN_STRING, vm, status_reason),
@@ -33,8 +34,12 @@ static const struct column vm_columns[] = {
     COLUMN(COLUMN_STRING, vm, image_name),
     COLUMN(COLUMN_STRING, vm, metadata),
     COLUMN(COLUMN_STRING, vm, tags),
+    COLUMN(COLUMN_STRING, vm, keypair),
     COLUMN(COLUMN_BOOL, vm, autostart),
+    COLUMN(COLUMN_BOOL, vm, is_locked),
     COLUMN(COLUMN_BOOL, vm, is_name_unique),
+    COLUMN(COLUMN_I64, vm, expires_at_ms),
+    COLUMN(COLUMN_I64, vm, ready_at_ms),
     COLUMN(COLUMN_STRING, vm, fault.code),
     COLUMN(COLUMN_STRING, vm, fault.message),
     COLUMN(COLUMN_STRING, vm, fault.detail),
@@ -66,7 +71,14 @@ enum {
     VM_SETTLE,
     VM_OBSERVE,
     VM_CHANGE,
+    VM_RELEASE_ADDRESSES,
     VM_DELETE,
+    VM_SET_LOCKED,
+    VM_SET_READY,
+    VM_LIST_UNREADY,
+    VM_NEXT_EXPIRING,
+    VM_HAS_HOSTNAME,
+    VM_PROMISES,
     VM_COUNT_BY_IMAGE,
     VM_STMT_COUNT
 };
@@ -77,8 +89,8 @@ enum {
 #define VM_CHANGED "row_version = next_vm_version(), updated_at_ms = "
 
 static const char *const vm_sql[VM_STMT_COUNT] = {
-    [VM_INSERT] =
-        "INSERT INTO vm (" VM_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [VM_INSERT] = "INSERT INTO vm (" VM_COLUMNS
+                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [VM_NAME_IS_BORNE] = "SELECT 1 FROM vm WHERE name = ?1 AND project = ?2 AND id <> ?3 LIMIT 1",
     [VM_EXISTS] = "SELECT 1 FROM vm WHERE id = ?1",
     [VM_GET] = "SELECT " VM_COLUMNS " FROM vm WHERE id = lower(?1) AND (?2 IS NULL OR project = ?2)",
@@ -97,10 +109,21 @@ static const char *const vm_sql[VM_STMT_COUNT] = {
     [VM_OBSERVE] =
         "UPDATE vm SET status = ?3, status_reason = ?4, fault_code = ?5, fault_message = ?6, fault_detail = ?7,"
         " observed_at_ms = max(observed_at_ms, ?9), " VM_CHANGED "?8 WHERE id = ?1 AND row_version = ?2 AND task IS NULL",
-    [VM_CHANGE] =
-        "UPDATE vm SET name = coalesce(?3, name), metadata = coalesce(?4, metadata), tags = coalesce(?5, tags), " VM_CHANGED
-        "?6 WHERE id = ?1 AND row_version = ?2",
+    [VM_CHANGE] = "UPDATE vm SET name = coalesce(?3, name), metadata = coalesce(?4, metadata), tags = coalesce(?5, tags),"
+                  " autostart = coalesce(?7, autostart), expires_at_ms = coalesce(?8, expires_at_ms), " VM_CHANGED
+                  "?6 WHERE id = ?1 AND row_version = ?2",
+    [VM_RELEASE_ADDRESSES] = "INSERT OR REPLACE INTO address_release (network, ipv4, released_at_ms)"
+                             " SELECT network, ipv4, ?2 FROM port WHERE vm = ?1 AND ipv4 IS NOT NULL",
     [VM_DELETE] = "DELETE FROM vm WHERE id = ?1",
+    [VM_SET_LOCKED] = "UPDATE vm SET is_locked = ?2, " VM_CHANGED "?3 WHERE id = ?1",
+    [VM_SET_READY] = "UPDATE vm SET ready_at_ms = ?2, " VM_CHANGED "?3 WHERE id = ?1 AND ready_at_ms = 0",
+    /* The youngest first: a guest that never says a word is not to keep the others from being heard. */
+    [VM_LIST_UNREADY] = "SELECT id FROM vm WHERE created_at_ms > ?1 AND status = 'running' AND ready_at_ms = 0"
+                        " ORDER BY created_at_ms DESC, id DESC LIMIT ?2",
+    [VM_NEXT_EXPIRING] = "SELECT " VM_COLUMNS " FROM vm WHERE expires_at_ms > 0 AND is_locked = 0 AND task IS NOT 'vm.delete'"
+                         " ORDER BY expires_at_ms LIMIT 1",
+    [VM_HAS_HOSTNAME] = "SELECT 1 FROM vm WHERE project = ?1 AND hostname = ?2",
+    [VM_PROMISES] = "SELECT count(*), coalesce(sum(vcpus), 0), coalesce(sum(memory_mib), 0), coalesce(sum(disk_gib), 0) FROM vm",
     [VM_COUNT_BY_IMAGE] = "SELECT count(*) FROM vm WHERE image = ?1",
 };
 const struct stmt_table vm_statements = { vm_sql, VM_STMT_COUNT };
@@ -116,6 +139,11 @@ static int check_name_is_free(struct txn *t, const struct vm *vm, const char *na
     return rc > 0 ? stmt_name_taken(name, e) : rc;
 }
 
+static const struct unique_rule unique_hostname[] = {
+    { "vm.project, vm.hostname", ERR_CONFLICT, "another VM of the project has this host name" },
+    { NULL, ERR_NONE, NULL },
+};
+
 static int insert(struct txn *t, const struct vm *vm, struct err *e)
 {
     struct vm row = *vm;
@@ -124,8 +152,10 @@ static int insert(struct txn *t, const struct vm *vm, struct err *e)
     row.updated_at_ms = clock_wall_ms();
     row.row_version = txn_next_vm_version(t);
     row_bind(st, &vm_type, &row);
-    if (stmt_run_named(st, vm->name, e) == 0)
+    if (stmt_run_unique(st, unique_hostname, e) == 0)
         return 0;
+    if (e->code == ERR_NAME_TAKEN)
+        return stmt_name_taken(vm->name, e);
     if (e->code == ERR_IN_USE)
         return err_set_field(e, ERR_IMAGE_NOT_FOUND, "image", "there is no image '%s'", vm->image);
     return -1;
@@ -147,17 +177,20 @@ static int not_found(const char *id_or_name, struct err *e)
     return err_set(e, ERR_VM_NOT_FOUND, "there is no VM '%s'", id_or_name);
 }
 
-/* Why a compare-and-set changed no row. */
-static int lost(struct txn *t, const char *id, enum err_code code, const char *msg, struct err *e)
+static int check_exists(struct txn *t, const char *id, struct err *e)
 {
     AUTO_STMT st = stmt_use(t, STMT_VM, VM_EXISTS);
     int rc;
 
     BIND(st, value_text(id));
     rc = stmt_row(st, e);
-    if (rc < 0)
-        return -1;
-    return rc == 0 ? not_found(id, e) : err_set(e, code, "%s", msg);
+    return rc == 0 ? not_found(id, e) : rc < 0 ? -1 : 0;
+}
+
+/* Why a compare-and-set changed no row. */
+static int lost(struct txn *t, const char *id, enum err_code code, const char *msg, struct err *e)
+{
+    return check_exists(t, id, e) < 0 ? -1 : err_set(e, code, "%s", msg);
 }
 
 int store_vm_get(struct txn *t, const char *project, const char *id, struct vm **out, struct err *e)
@@ -329,10 +362,14 @@ int store_vm_observe(struct txn *t, const char *id, int64_t row_version, const s
 
 static int change_row(struct txn *t, const struct vm *vm, const struct vm_change *change, struct err *e)
 {
+    const uint64_t autostart = change->autostart && *change->autostart;
+    const uint64_t ttl_ms = change->ttl_seconds ? *change->ttl_seconds * 1000 : 0;
+    const uint64_t expires_at_ms = ttl_ms ? (uint64_t)clock_wall_ms() + ttl_ms : 0;
     AUTO_STMT st = stmt_use(t, STMT_VM, VM_CHANGE);
 
     BIND(st, value_text(vm->id), value_int(vm->row_version), value_text(change->name), value_text(change->metadata),
-         value_text(change->tags), value_int(clock_wall_ms()));
+         value_text(change->tags), value_int(clock_wall_ms()), value_int_or_null(change->autostart ? &autostart : NULL),
+         value_int_or_null(change->ttl_seconds ? &expires_at_ms : NULL));
     if (stmt_run_named(st, change->name ? change->name : vm->name, e) < 0)
         return -1;
     return stmt_changes(st) == 1 ? 0 : lost(t, vm->id, ERR_CONFLICT, "the VM has changed meanwhile; read it again", e);
@@ -349,6 +386,15 @@ int store_vm_change(struct txn *t, const struct vm *vm, const struct vm_change *
     return 0;
 }
 
+/* The row's end takes its ports along; their addresses are to be remembered first. */
+static int release_addresses(struct txn *t, const char *id, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_RELEASE_ADDRESSES);
+
+    BIND(st, value_text(id), value_int(clock_wall_ms()));
+    return stmt_run(st, e);
+}
+
 static int delete_row(struct txn *t, const char *id, struct err *e)
 {
     AUTO_STMT st = stmt_use(t, STMT_VM, VM_DELETE);
@@ -360,9 +406,103 @@ static int delete_row(struct txn *t, const char *id, struct err *e)
 int store_vm_delete(struct txn *t, const char *id, struct err *e)
 {
     FAILPOINT(e, "store.vm_delete.before");
-    if (delete_row(t, id, e) < 0)
+    if (release_addresses(t, id, e) < 0 || delete_row(t, id, e) < 0)
         return -1;
     FAILPOINT(e, "store.vm_delete.after");
+    return 0;
+}
+
+/* A mark of its own, whatever holds the VM. 1: changed; 0: the VM bears it already. */
+static int mark(struct txn *t, int index, const char *id, int64_t value, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, index);
+
+    BIND(st, value_text(id), value_int(value), value_int(clock_wall_ms()));
+    if (stmt_run(st, e) < 0)
+        return -1;
+    return stmt_changes(st) == 1 ? 1 : check_exists(t, id, e);
+}
+
+int store_vm_set_locked(struct txn *t, const char *id, bool is_locked, struct err *e)
+{
+    FAILPOINT(e, "store.vm_set_locked.before");
+    if (mark(t, VM_SET_LOCKED, id, is_locked, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.vm_set_locked.after");
+    return 0;
+}
+
+int store_vm_set_ready(struct txn *t, const char *id, int64_t at_ms, bool *is_first, struct err *e)
+{
+    int rc;
+
+    FAILPOINT(e, "store.vm_set_ready.before");
+    rc = mark(t, VM_SET_READY, id, at_ms, e);
+    if (rc < 0)
+        return -1;
+    FAILPOINT(e, "store.vm_set_ready.after");
+    *is_first = rc == 1;
+    return 0;
+}
+
+int store_vm_list_unready(struct txn *t, int64_t since_ms, size_t max, uuid_text **out, size_t *count, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_LIST_UNREADY);
+    AUTO_FREE uuid_text *ids = NULL;
+    size_t used = 0;
+    int rc;
+
+    BIND(st, value_int(since_ms), value_int(stmt_count(max)));
+    while ((rc = stmt_row(st, e)) > 0) {
+        uuid_text *more = row_array_grow(ids, used, sizeof(*ids), e);
+
+        if (!more)
+            return -1;
+        ids = more;
+        (void)str_copy(ids[used++], sizeof(*ids), (const char *)sqlite3_column_text(st, 0));
+    }
+    if (rc < 0)
+        return -1;
+    *out = TAKE(ids);
+    *count = used;
+    return 0;
+}
+
+int store_vm_next_expiring(struct txn *t, struct vm **out, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_NEXT_EXPIRING);
+    struct vm *vm = NULL;
+    int rc = stmt_row(st, e);
+
+    if (rc < 0 || (rc > 0 && !(vm = row_new(st, &vm_type, e))))
+        return -1;
+    *out = vm;
+    return 0;
+}
+
+int store_vm_has_hostname(struct txn *t, const char *project, const char *hostname, bool *out, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_HAS_HOSTNAME);
+    int rc;
+
+    BIND(st, value_text(project), value_text(hostname));
+    rc = stmt_row(st, e);
+    if (rc < 0)
+        return -1;
+    *out = rc > 0;
+    return 0;
+}
+
+int store_vm_promises(struct txn *t, struct vm_promises *out, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_PROMISES);
+
+    if (stmt_row(st, e) < 0)
+        return -1;
+    *out = (struct vm_promises){ .vms = (uint64_t)sqlite3_column_int64(st, 0),
+                                 .vcpus = (uint64_t)sqlite3_column_int64(st, 1),
+                                 .memory_mib = (uint64_t)sqlite3_column_int64(st, 2),
+                                 .disk_gib = (uint64_t)sqlite3_column_int64(st, 3) };
     return 0;
 }
 

@@ -20,7 +20,8 @@ enum {
     REASON_BYTES = 320,
 };
 
-static const int event_ids[] = { VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_ID_IO_ERROR };
+static const int event_ids[] = { VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_ID_IO_ERROR,
+                                 VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE };
 
 enum link { LINK_UNTRIED, LINK_DOWN, LINK_UP };
 enum dac { DAC_UNASKED, DAC_NO, DAC_YES };
@@ -31,6 +32,8 @@ struct connection {
     int keepalive_interval_s;
     unsigned keepalive_count;
     struct hub *hub;
+    struct ranges *ranges;
+    int network_callback;                /* the connector's thread alone; -1: not registered */
     int callbacks[ARRAY_LEN(event_ids)]; /* the connector's thread alone; -1: not registered */
     struct lock lock;                    /* RANK_VIRT; never held across a libvirt call but virConnectRef, which asks nobody */
     struct cond changed;
@@ -39,7 +42,7 @@ struct connection {
     enum dac dac GUARDED_BY(lock); /* of `connect`'s libvirt */
     char *uri GUARDED_BY(lock);    /* set once */
     char reason[REASON_BYTES] GUARDED_BY(lock);
-    bool is_lost GUARDED_BY(lock), is_closing GUARDED_BY(lock), is_gone GUARDED_BY(lock);
+    bool is_lost GUARDED_BY(lock), is_closing GUARDED_BY(lock), is_gone GUARDED_BY(lock), wants_ranges GUARDED_BY(lock);
 };
 
 /* ---- libvirt's callbacks, on the loop's thread ---- */
@@ -75,9 +78,29 @@ static void on_io_error(virConnectPtr connect, virDomainPtr domain, const char *
     emit_domain(arg, domain, false);
 }
 
+static void on_agent(virConnectPtr connect, virDomainPtr domain, int state, int reason, void *arg)
+{
+    uuid_text id;
+
+    (void)connect, (void)reason;
+    if (state == VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED && virDomainGetUUIDString(domain, id) == 0)
+        hub_emit(arg, VIRT_EVENT_AGENT, id);
+}
+
 static void unref_hub(void *hub)
 {
     hub_free(hub);
+}
+
+static void on_network(virConnectPtr connect, virNetworkPtr network, int event, int detail, void *arg)
+{
+    (void)connect, (void)network, (void)event, (void)detail;
+    connection_want_ranges(arg);
+}
+
+static void unref_connection(void *connection)
+{
+    connection_free(connection);
 }
 
 static void on_lost(virConnectPtr connect, int reason, void *arg)
@@ -102,6 +125,8 @@ static virConnectDomainEventGenericCallback callback_of(int event_id)
         return VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle);
     case VIR_DOMAIN_EVENT_ID_REBOOT:
         return VIR_DOMAIN_EVENT_CALLBACK(on_reboot);
+    case VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE:
+        return VIR_DOMAIN_EVENT_CALLBACK(on_agent);
     default:
         return VIR_DOMAIN_EVENT_CALLBACK(on_io_error);
     }
@@ -120,12 +145,25 @@ static int register_events(struct connection *c, virConnectPtr connect)
     return 0;
 }
 
+/* A hypervisor without networks has no events of them. */
+static void register_network_events(struct connection *c, virConnectPtr connect)
+{
+    virConnectNetworkEventGenericCallback fn = VIR_NETWORK_EVENT_CALLBACK(on_network);
+
+    c->network_callback =
+        virConnectNetworkEventRegisterAny(connect, NULL, VIR_NETWORK_EVENT_ID_LIFECYCLE, fn, connection_ref(c), unref_connection);
+    if (c->network_callback < 0)
+        connection_free(c);
+}
+
 /* Each registered callback holds libvirt's connection, so closing alone would keep it for ever. */
 static void hang_up(struct connection *c, virConnectPtr connect)
 {
     for (size_t i = 0; i < ARRAY_LEN(event_ids); i++)
         if (c->callbacks[i] >= 0)
             (void)virConnectDomainEventDeregisterAny(connect, c->callbacks[i]);
+    if (c->network_callback >= 0)
+        (void)virConnectNetworkEventDeregisterAny(connect, c->network_callback);
     (void)virConnectUnregisterCloseCallback(connect, on_lost);
     (void)virConnectClose(connect);
 }
@@ -155,6 +193,7 @@ static void begin_attempt(struct connection *c, const char **wanted)
 
     *wanted = c->uri ? c->uri : c->wanted_uri; /* both last as long as c */
     c->is_lost = false;
+    c->network_callback = -1;
     for (size_t i = 0; i < ARRAY_LEN(event_ids); i++)
         c->callbacks[i] = -1;
 }
@@ -166,8 +205,10 @@ static virConnectPtr try_open(struct connection *c, const char **uri, char reaso
 
     begin_attempt(c, &wanted);
     virConnectPtr connect = open_any(wanted, uri);
-    if (connect && watch_for_loss(c, connect) == 0 && register_events(c, connect) == 0)
+    if (connect && watch_for_loss(c, connect) == 0 && register_events(c, connect) == 0) {
+        register_network_events(c, connect);
         return connect;
+    }
     (void)str_copy(reason, REASON_BYTES, libvirt_last_words());
     if (connect)
         hang_up(c, connect);
@@ -199,19 +240,36 @@ static bool publish(struct connection *c, virConnectPtr connect, const char *uri
     return true;
 }
 
-/* Returns libvirt's connection when it was lost or is to be closed. */
-static virConnectPtr wait_for_loss(struct connection *c)
+/* True when the networks' ranges are to be asked for, false when the connection was lost or is to be closed. */
+static bool wait_for_work(struct connection *c)
 {
     HOLD(&c->lock);
 
-    while (!c->is_lost && !c->is_closing)
+    while (!c->is_lost && !c->is_closing && !c->wants_ranges)
         cond_wait(&c->changed, &c->lock);
+    c->wants_ranges = false;
+    return !c->is_lost && !c->is_closing;
+}
+
+/* Libvirt is lost or to be left: returns its connection. */
+static virConnectPtr unpublish(struct connection *c)
+{
+    HOLD(&c->lock);
+
     c->link = LINK_DOWN;
     cond_broadcast(&c->changed);
     return TAKE(c->connect);
 }
 
 /* ---- the connector ---- */
+
+/* A libvirt whose networks cannot be listed still runs guests; who asks for the ranges makes us try again. */
+static void refresh_ranges(struct connection *c, virConnectPtr connect)
+{
+    struct err ignored = ERR_INIT;
+
+    (void)ranges_refresh(c->ranges, connect, &ignored);
+}
 
 /* One connection's life; false when none came about. */
 static bool connect_once(struct connection *c)
@@ -224,12 +282,15 @@ static bool connect_once(struct connection *c)
         set_down(c, reason);
         return false;
     }
+    refresh_ranges(c, connect);
     if (!publish(c, connect, uri)) {
         hang_up(c, connect);
         return false;
     }
     hub_emit(c->hub, VIRT_EVENT_CONNECTED, "");
-    hang_up(c, wait_for_loss(c));
+    while (wait_for_work(c))
+        refresh_ranges(c, connect);
+    hang_up(c, unpublish(c));
     hub_emit(c->hub, VIRT_EVENT_DISCONNECTED, "");
     return true;
 }
@@ -268,7 +329,6 @@ static void *connector_main(void *arg)
 int connection_new(const struct virt_config *config, struct hub *hub, struct connection **out, struct err *e)
 {
     struct connection *c = calloc(1, sizeof(*c));
-    pthread_t thread;
 
     if (!c)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
@@ -279,14 +339,23 @@ int connection_new(const struct virt_config *config, struct hub *hub, struct con
     c->hub = hub_ref(hub);
     lock_init(&c->lock, RANK_VIRT);
     cond_init(&c->changed);
-    int rc = c->wanted_uri ? 0 : err_set(e, ERR_NO_MEMORY, "out of memory");
-    if (rc < 0 || thread_start(&thread, "virt-connect", connector_main, connection_ref(c), e) < 0) {
-        c->refs = 1; /* the thread's reference has nobody */
+    if ((c->wanted_uri ? ranges_new(&c->ranges, e) : err_set(e, ERR_NO_MEMORY, "out of memory")) < 0) {
         connection_free(c);
         return -1;
     }
-    (void)pthread_detach(thread); /* one that hangs in virConnectOpen could never be joined */
     *out = c;
+    return 0;
+}
+
+int connection_start(struct connection *c, struct err *e)
+{
+    pthread_t thread;
+
+    if (thread_start(&thread, "virt-connect", connector_main, connection_ref(c), e) < 0) {
+        connection_free(c); /* the thread's reference has nobody */
+        return -1;
+    }
+    (void)pthread_detach(thread); /* one that hangs in virConnectOpen could never be joined */
     return 0;
 }
 
@@ -314,6 +383,7 @@ void connection_free(struct connection *c)
     if (!c || atomic_fetch_sub(&c->refs, 1) > 1)
         return;
     hub_free(c->hub);
+    ranges_free(c->ranges);
     cond_done(&c->changed);
     lock_done(&c->lock);
     free(c->uri);
@@ -400,6 +470,19 @@ const char *connection_uri(struct connection *c)
     HOLD(&c->lock);
 
     return c->uri ? c->uri : "";
+}
+
+struct ranges *connection_ranges(struct connection *c)
+{
+    return c->ranges;
+}
+
+void connection_want_ranges(struct connection *c)
+{
+    HOLD(&c->lock);
+
+    c->wants_ranges = true;
+    cond_broadcast(&c->changed);
 }
 
 static const char *settled_uri(struct connection *c)

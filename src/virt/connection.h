@@ -5,6 +5,7 @@
 #include <libvirt/libvirt.h>
 
 #include "event.h"
+#include "ranges.h"
 
 static inline void cleanup_connect(virConnectPtr *c)
 {
@@ -32,8 +33,10 @@ int loop_get(struct err *e);
 void loop_put(void);
 
 struct connection;
-/* Starts the connector thread; it goes on until connection_close. */
+/* Comes before loop_get, so that what the loop's callbacks find was there before the loop. */
 int connection_new(const struct virt_config *config, struct hub *hub, struct connection **out, struct err *e);
+/* Starts the connector thread, which goes on until connection_close. */
+int connection_start(struct connection *c, struct err *e);
 /* Disconnects; a connector that hangs in libvirt is left behind. Drops the owner's reference. */
 void connection_close(struct connection *c);
 struct connection *connection_ref(struct connection *c);
@@ -48,6 +51,10 @@ int connection_has_dac(struct connection *c, virConnectPtr connect, bool *out, s
 bool connection_is_up(struct connection *c);
 bool connection_is_down(struct connection *c);    /* an attempt failed, or it was lost; false before the first attempt ended */
 const char *connection_uri(struct connection *c); /* "" while unknown; for the connection's life */
+/* What libvirt's networks take, as of the last connection: borrowed. Refreshed before the connection is given out, by libvirt's
+ * events, and soon after connection_want_ranges. */
+struct ranges *connection_ranges(struct connection *c);
+void connection_want_ranges(struct connection *c);
 /* Waits for the first attempt to end, then opens a connection for reading. May hang as long as libvirt does. */
 int connection_open_reader(struct connection *c, virConnectPtr *out, struct err *e);
 

@@ -10,40 +10,6 @@
 
 /* ---- define ---- */
 
-/* libvirt's words about a document; the machine's own troubles have other codes. */
-static bool is_about_xml(int code)
-{
-    static const int codes[] = {
-        VIR_ERR_XML_ERROR,
-        VIR_ERR_XML_DETAIL,
-        VIR_ERR_CONFIG_UNSUPPORTED,
-        VIR_ERR_XML_INVALID_SCHEMA,
-        VIR_ERR_INVALID_ARG,
-        VIR_ERR_PARSE_FAILED,
-        VIR_ERR_OS_TYPE,
-        VIR_ERR_NO_OS,
-        VIR_ERR_NO_SOURCE,
-        VIR_ERR_NO_TARGET,
-        VIR_ERR_NO_DEVICE,
-        VIR_ERR_NO_NAME,
-        VIR_ERR_INVALID_MAC,
-        VIR_ERR_CPU_INCOMPATIBLE,
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(codes); i++)
-        if (codes[i] == code)
-            return true;
-    return false;
-}
-
-static int define_failed(struct err *e)
-{
-    if (!is_about_xml(libvirt_last_code()))
-        return libvirt_failed(e, "the hypervisor did not accept the domain");
-    (void)err_set(e, ERR_TEMPLATE_INVALID, "the hypervisor refuses what the domain template describes");
-    return err_detail(e, "templates/domain.xml: %s", libvirt_last_words());
-}
-
 /* Absent is as good as ours. */
 static int check_not_foreign(struct libvirt *l, const char *id, struct err *e)
 {
@@ -73,6 +39,7 @@ static int build(struct libvirt *l, virConnectPtr connect, const struct virt_dom
     struct domain_xml_host host = {
         .template_dir = l->config->template_dir,
         .domain_type = libvirt_is_test(l) ? "test" : virt_type_to_string(d->accel.type),
+        .has_filters = !libvirt_is_test(l),
         .refuses_user_network = l->config->refuses_user_network,
     };
 
@@ -89,8 +56,15 @@ int libvirt_define(void *self, const struct virt_domain *d, struct err *e)
         return -1;
     AUTO_DOMAIN domain = virDomainDefineXMLFlags(connect, xml, 0);
     if (!domain)
-        return define_failed(e);
+        return libvirt_template_failed(e, "domain.xml", "domain");
     return set_autostart(domain, d->autostart, e);
+}
+
+int libvirt_set_autostart(void *self, const char *id, bool autostart, struct err *e)
+{
+    AUTO_FOUND f = { 0 };
+
+    return libvirt_find_ours(self, id, &f, e) < 0 ? -1 : set_autostart(f.domain, autostart, e);
 }
 
 /* ---- rename ---- */
@@ -214,6 +188,11 @@ static bool is_running(virDomainPtr domain)
     return is_power(domain, VIRT_RUNNING);
 }
 
+static bool is_suspended(virDomainPtr domain)
+{
+    return is_power(domain, VIRT_SUSPENDED);
+}
+
 int libvirt_start(void *self, const char *id, struct err *e)
 {
     AUTO_FOUND f = { 0 };
@@ -291,4 +270,19 @@ int libvirt_resume(void *self, const char *id, struct err *e)
     if (libvirt_find_ours(self, id, &f, e) < 0)
         return -1;
     return virDomainResume(f.domain) == 0 ? 0 : unless(f.domain, is_running, "the hypervisor could not resume the VM", e);
+}
+
+/* Also a paused guest is to run when it is started. */
+int libvirt_suspend(void *self, const char *id, struct err *e)
+{
+    AUTO_FOUND f = { 0 };
+
+    if (libvirt_find_ours(self, id, &f, e) < 0)
+        return -1;
+    if (virDomainManagedSave(f.domain, VIR_DOMAIN_SAVE_RUNNING) == 0)
+        return 0;
+    int rc = unless(f.domain, is_suspended, "the hypervisor could not save the VM's memory", e);
+    if (rc < 0 && e->code == ERR_HYPERVISOR && is_inactive(f.domain))
+        return err_set(e, ERR_INVALID_STATE, "the VM is off: there is nothing to suspend");
+    return rc;
 }

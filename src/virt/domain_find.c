@@ -3,6 +3,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "domain_agent.h"
 #include "libvirt.h"
 #include "libvirt_error.h"
 #include "paths.h"
@@ -137,6 +138,19 @@ int libvirt_state(void *self, const char *id, struct virt_state *out, struct err
     f.domain = virDomainLookupByUUIDString(f.connect, id);
     int rc = f.domain ? libvirt_domain_state(f.domain, out, e) : libvirt_failed(e, "the domain cannot be looked up");
     return rc < 0 ? absent_or(out, e) : 0;
+}
+
+int libvirt_agent_is_connected(void *self, const char *id, bool *out, struct err *e)
+{
+    AUTO_FOUND f = { 0 };
+
+    if (libvirt_find_ours(self, id, &f, e) < 0)
+        return -1;
+    AUTO_FREE char *text = virDomainGetXMLDesc(f.domain, 0);
+    if (!text)
+        return libvirt_failed(e, "the domain's description cannot be read");
+    *out = domain_agent_is_connected(text);
+    return 0;
 }
 
 /* A domain that goes while it is looked at, or that is not ours, is left out. */

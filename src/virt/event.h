@@ -11,7 +11,7 @@ void hub_free(struct hub *h); /* drops a reference; NULL is fine */
 DEFINE_AUTO(hub, hub_free)
 /* Returns when no call of the listener is under way; none comes afterwards, whoever emits. */
 void hub_mute(struct hub *h);
-/* Wakes the watches of `id`, then calls the listener. id is "" but for VIRT_EVENT_DOMAIN. */
+/* Wakes the watches of `id`, then calls the listener. id is "" but for VIRT_EVENT_DOMAIN and VIRT_EVENT_AGENT. */
 void hub_emit(struct hub *h, enum virt_event_kind kind, const char *id);
 /* The guest's machine was restarted: counted by the watches of `id`, and a VIRT_EVENT_DOMAIN. */
 void hub_emit_reboot(struct hub *h, const char *id);

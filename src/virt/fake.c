@@ -1,141 +1,9 @@
 /* The fake hypervisor: verbs that behave like libvirt's on domains that are files, for what reality cannot be made to show.
- * Its connection and events are fake_world.c's, its files fake_record.c's. */
+ * Here are power, reading and the table; definitions are fake_define.c's, surveys fake_survey.c's, connection and events
+ * fake_world.c's, files fake_record.c's. */
 #include "fake.h"
 
-#include <string.h>
 #include <unistd.h>
-
-#include "fake_record.h"
-#include "paths.h"
-
-#include "base/thread.h"
-#include "virt/domain_xml.h"
-
-static void cleanup_files(struct fake **f)
-{
-    fake_unlock(*f);
-}
-#define HOLD_FILES(f) __attribute__((cleanup(cleanup_files), unused)) struct fake *held_files = (fake_lock(f), f)
-
-static bool is_tagged(const json_t *record, const char *id)
-{
-    return str_equal(fake_record_string(record, "tag"), id);
-}
-
-static int foreign(struct err *e)
-{
-    return err_set(e, ERR_FOREIGN_DOMAIN, "the domain of this id was not made here, and is not touched");
-}
-
-static int load_ours(struct fake *f, const char *id, json_t **record, struct err *e)
-{
-    if (fake_record_load(fake_dir(f), id, record, e) < 0)
-        return -1;
-    return is_tagged(*record, id) ? 0 : foreign(e);
-}
-
-/* ---- define, rename, undefine ---- */
-
-static int set_string(json_t *record, const char *key, const char *value)
-{
-    return json_object_set_new(record, key, json_string_or_null(value));
-}
-
-static int describe(json_t *record, const struct virt_domain *d, const char *xml, struct err *e)
-{
-    AUTO_FREE char *name = domain_xml_name(d->id);
-    int rc = name ? 0 : -1;
-
-    rc |= set_string(record, "tag", d->id) | set_string(record, "name", name) | set_string(record, "title", d->name);
-    rc |= set_string(record, "disk", d->disk_path) | set_string(record, "xml", xml);
-    rc |= json_object_set_new(record, "memory_mib", json_integer((json_int_t)d->memory_mib));
-    rc |= json_object_set_new(record, "autostart", json_boolean(d->autostart));
-    return rc < 0 ? err_set(e, ERR_NO_MEMORY, "out of memory") : 0;
-}
-
-static int load_or_new(struct fake *f, const char *id, json_t **record, struct err *e)
-{
-    if (load_ours(f, id, record, e) == 0)
-        return 0;
-    if (e->code != ERR_DOMAIN_MISSING)
-        return -1;
-    err_clear(e);
-    *record = json_object();
-    return *record ? fake_record_set_state(*record, VIRT_STOPPED, NULL, e) : err_set(e, ERR_NO_MEMORY, "out of memory");
-}
-
-/* As on qemu:///system, which the fake stands for. */
-static int build(const struct virt_config *config, const struct virt_domain *d, char **xml, struct err *e)
-{
-    struct domain_xml_host host = {
-        .template_dir = config->template_dir,
-        .domain_type = virt_type_to_string(d->accel.type),
-        .has_dac = true,
-        .refuses_user_network = config->refuses_user_network,
-    };
-
-    return domain_xml_build(&host, d, xml, e);
-}
-
-static int fake_define(void *self, const struct virt_domain *d, struct err *e)
-{
-    struct fake *f = self;
-    AUTO_FREE char *xml = NULL;
-    AUTO_JSON record = NULL;
-
-    if (fake_gate(f, e) < 0)
-        return -1;
-    if (build(fake_config(f), d, &xml, e) < 0)
-        return -1;
-    HOLD_FILES(f);
-    if (load_or_new(f, d->id, &record, e) < 0 || describe(record, d, xml, e) < 0)
-        return -1;
-    if (fake_record_save(fake_dir(f), d->id, record, e) < 0)
-        return -1;
-    fake_notify(f, d->id, false);
-    return 0;
-}
-
-static int fake_rename(void *self, const char *id, const char *name, struct err *e)
-{
-    struct fake *f = self;
-    AUTO_JSON record = NULL;
-
-    if (fake_gate(f, e) < 0)
-        return -1;
-    HOLD_FILES(f);
-    if (load_ours(f, id, &record, e) < 0)
-        return -1;
-    if (set_string(record, "title", name) < 0)
-        return err_set(e, ERR_NO_MEMORY, "out of memory");
-    return fake_record_save(fake_dir(f), id, record, e);
-}
-
-static int check_disk(struct fake *f, const json_t *record, struct err *e)
-{
-    return path_is_instance(fake_config(f)->state_dir, fake_record_string(record, "disk")) ? 0 : foreign(e);
-}
-
-/* Unlike libvirt's, a domain that runs is gone at once. */
-static int fake_undefine(void *self, const char *id, struct err *e)
-{
-    struct fake *f = self;
-    AUTO_JSON record = NULL;
-
-    if (fake_gate(f, e) < 0)
-        return -1;
-    HOLD_FILES(f);
-    if (load_ours(f, id, &record, e) < 0) {
-        if (e->code != ERR_DOMAIN_MISSING)
-            return -1;
-        err_clear(e);
-        return 0;
-    }
-    if (check_disk(f, record, e) < 0 || fake_record_remove(fake_dir(f), id, e) < 0)
-        return -1;
-    fake_notify(f, id, false);
-    return 0;
-}
 
 /* ---- power ---- */
 
@@ -164,22 +32,42 @@ static bool is_active(const json_t *record)
     return power_of(record) == VIRT_RUNNING || power_of(record) == VIRT_PAUSED;
 }
 
+static bool is_missing(const char *path)
+{
+    return !path || access(path, F_OK) < 0;
+}
+
+static bool has_networks(struct fake *f, const json_t *record)
+{
+    size_t i;
+    json_t *nic;
+
+    json_array_foreach(json_object_get(record, "nics"), i, nic)
+    {
+        const char *network = fake_record_string(nic, "network");
+        if (network && !fake_network_runs(f, network))
+            return false;
+    }
+    return true;
+}
+
 static int change_start(struct fake *f, json_t *record, bool *is_changed, struct err *e)
 {
-    const char *disk = fake_record_string(record, "disk");
+    const char *seed = fake_record_string(record, "seed");
 
-    (void)f;
     if (is_active(record))
         return 0;
-    if (!disk || access(disk, F_OK) < 0)
-        return refuse(e, "cannot access the disk");
+    if (is_missing(fake_record_string(record, "disk")) || (seed && is_missing(seed)))
+        return refuse(e, "cannot access a disk");
+    if (!has_networks(f, record))
+        return refuse(e, "a network is not active");
     (void)json_object_del(record, "managed_save");
     return set_power(record, VIRT_RUNNING, NULL, is_changed, e);
 }
 
 static int change_destroy(struct fake *f, json_t *record, bool *is_changed, struct err *e)
 {
-    if (check_disk(f, record, e) < 0)
+    if (fake_check_disk(f, record, e) < 0)
         return -1;
     return is_active(record) ? set_power(record, VIRT_STOPPED, NULL, is_changed, e) : 0;
 }
@@ -208,6 +96,18 @@ static int change_resume(struct fake *f, json_t *record, bool *is_changed, struc
     return power_of(record) == VIRT_RUNNING ? 0 : set_power(record, VIRT_RUNNING, NULL, is_changed, e);
 }
 
+static int change_suspend(struct fake *f, json_t *record, bool *is_changed, struct err *e)
+{
+    (void)f;
+    if (power_of(record) == VIRT_SUSPENDED)
+        return 0;
+    if (!is_active(record))
+        return err_set(e, ERR_INVALID_STATE, "the VM is off: there is nothing to suspend");
+    if (json_object_set_new(record, "managed_save", json_true()) < 0)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    return set_power(record, VIRT_STOPPED, NULL, is_changed, e);
+}
+
 static int change(struct fake *f, const char *id, change_fn *fn, struct err *e)
 {
     AUTO_JSON record = NULL;
@@ -216,13 +116,18 @@ static int change(struct fake *f, const char *id, change_fn *fn, struct err *e)
     if (fake_gate(f, e) < 0)
         return -1;
     HOLD_FILES(f);
-    if (load_ours(f, id, &record, e) < 0 || fn(f, record, &is_changed, e) < 0)
+    if (fake_load_ours(f, id, &record, e) < 0)
+        return -1;
+    bool was_active = is_active(record);
+    if (fn(f, record, &is_changed, e) < 0)
         return -1;
     if (!is_changed)
         return 0;
     if (fake_record_save(fake_dir(f), id, record, e) < 0)
         return -1;
-    fake_notify(f, id, false);
+    fake_notify(f, id, FAKE_CHANGED);
+    if (!was_active && is_active(record) && fake_has_agent(f, id))
+        fake_notify(f, id, FAKE_AGENT);
     return 0;
 }
 
@@ -256,6 +161,11 @@ static int fake_resume(void *self, const char *id, struct err *e)
     return change(self, id, change_resume, e);
 }
 
+static int fake_suspend(void *self, const char *id, struct err *e)
+{
+    return change(self, id, change_suspend, e);
+}
+
 /* A guest that ignores the power button does not restart by it either; the reset button does not ask. */
 static int restart(struct fake *f, const char *id, bool is_asked, struct err *e)
 {
@@ -264,12 +174,12 @@ static int restart(struct fake *f, const char *id, bool is_asked, struct err *e)
     if (fake_gate(f, e) < 0)
         return -1;
     HOLD_FILES(f);
-    if (load_ours(f, id, &record, e) < 0)
+    if (fake_load_ours(f, id, &record, e) < 0)
         return -1;
     if (!is_active(record))
         return refuse(e, "the domain is not running");
     if (!is_asked || !fake_record_flag(record, "ignores_shutdown"))
-        fake_notify(f, id, true);
+        fake_notify(f, id, FAKE_RESTARTED);
     return 0;
 }
 
@@ -285,30 +195,27 @@ static int fake_reset(void *self, const char *id, struct err *e)
 
 /* ---- reading ---- */
 
-static int observe(struct fake *f, const char *id, struct virt_observation *out, struct err *e)
-{
-    AUTO_JSON record = NULL;
-    HOLD_FILES(f);
-
-    *out = (struct virt_observation){ .state = { VIRT_ABSENT, NULL } };
-    (void)str_copy(out->id, sizeof(out->id), id);
-    if (fake_record_load(fake_dir(f), id, &record, e) == 0) {
-        fake_record_observe(record, out);
-        return 0;
-    }
-    if (e->code != ERR_DOMAIN_MISSING)
-        return -1;
-    err_clear(e);
-    return 0;
-}
-
 static int fake_state(void *self, const char *id, struct virt_state *out, struct err *e)
 {
     struct virt_observation o;
 
-    if (fake_gate(self, e) < 0 || observe(self, id, &o, e) < 0)
+    if (fake_gate(self, e) < 0 || fake_observe(self, id, &o, e) < 0)
         return -1;
     *out = o.state;
+    return 0;
+}
+
+static int fake_agent_is_connected(void *self, const char *id, bool *out, struct err *e)
+{
+    struct fake *f = self;
+    AUTO_JSON record = NULL;
+
+    if (fake_gate(f, e) < 0)
+        return -1;
+    HOLD_FILES(f);
+    if (fake_load_ours(f, id, &record, e) < 0)
+        return -1;
+    *out = is_active(record) && fake_has_agent(f, id);
     return 0;
 }
 
@@ -323,7 +230,7 @@ static int add_tagged(void *arg, const char *id, struct err *e)
     struct tagged *t = arg;
     AUTO_JSON record = NULL;
 
-    if (fake_record_load(fake_dir(t->f), id, &record, e) < 0 || !is_tagged(record, id)) {
+    if (fake_record_load(fake_dir(t->f), id, &record, e) < 0 || !fake_is_tagged(record, id)) {
         err_clear(e);
         return 0;
     }
@@ -362,79 +269,6 @@ static int fake_probe(void *self, const struct virt_accel *accel, int64_t timeou
     return fake_gate(self, e);
 }
 
-/* ---- surveys: a reader is the fake itself ---- */
-
-static bool source_is_down(void *context)
-{
-    return !fake_is_connected(context);
-}
-
-static int source_open(void *context, void **reader, struct err *e)
-{
-    if (fake_gate(context, e) < 0)
-        return -1;
-    *reader = context;
-    return 0;
-}
-
-static bool source_is_alive(void *reader)
-{
-    (void)reader;
-    return true;
-}
-
-static void source_close(void *reader)
-{
-    (void)reader;
-}
-
-struct all {
-    struct fake *f;
-    struct virt_survey *into;
-};
-
-/* A file may vanish between listing and reading. */
-static int add_observed(void *arg, const char *id, struct err *e)
-{
-    struct all *all = arg;
-    struct virt_observation o;
-
-    if (observe(all->f, id, &o, e) < 0)
-        return -1;
-    o.has_usage = false;
-    return o.state.power == VIRT_ABSENT ? 0 : survey_add(all->into, &o, NULL, e);
-}
-
-static int source_read_all(void *reader, struct virt_survey *into, struct err *e)
-{
-    struct all all = { reader, into };
-
-    if (fake_gate(reader, e) < 0 || fake_record_each(fake_dir(reader), add_observed, &all, e) < 0)
-        return -1;
-    survey_sort(into);
-    return 0;
-}
-
-static int source_read_one(void *reader, void *handle, struct virt_observation *out, struct err *e)
-{
-    uuid_text id;
-
-    (void)handle;
-    memcpy(id, out->id, sizeof(id));
-    return fake_gate(reader, e) < 0 ? -1 : observe(reader, id, out, e);
-}
-
-const struct survey_source fake_source = {
-    .ref = fake_ref,
-    .unref = fake_unref,
-    .is_down = source_is_down,
-    .open = source_open,
-    .is_alive = source_is_alive,
-    .close = source_close,
-    .read_all = source_read_all,
-    .read_one = source_read_one,
-};
-
 static void *fake_source_context(void *self)
 {
     return self;
@@ -459,6 +293,15 @@ const struct virt_driver virt_driver_fake = {
     .reset = fake_reset,
     .pause = fake_pause,
     .resume = fake_resume,
+    .suspend = fake_suspend,
+    .set_autostart = fake_set_autostart,
+    .agent_is_connected = fake_agent_is_connected,
+    .has_bridges = fake_has_bridges,
+    .network_ensure = fake_network_ensure,
+    .network_add_host = fake_network_add_host,
+    .network_remove_host = fake_network_remove_host,
+    .network_remove = fake_network_remove,
+    .network_cidrs = fake_network_cidrs,
     .state = fake_state,
     .list_tagged = fake_list_tagged,
     .source = &fake_source,

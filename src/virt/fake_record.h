@@ -1,6 +1,6 @@
 /* Private to the fake: one domain is one JSON file, <dir>/<uuid>.json:
- *     tag (our id, or absent), name, title, xml, disk, state ("running", "paused", "stopped", "crashed"), reason,
- *     autostart, managed_save, started_ms, memory_mib, ignores_shutdown
+ *     tag (our id, or absent), name, title, xml, disk, seed, nics (network, mac, ipv4), state ("running", "paused", "stopped",
+ *     "crashed"), reason, autostart, managed_save, started_ms, memory_mib, ignores_shutdown
  * Members that are not known here stay as they are. */
 #ifndef VIRT_FAKE_RECORD_H
 #define VIRT_FAKE_RECORD_H

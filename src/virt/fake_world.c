@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -14,12 +15,13 @@
 #include "base/clock.h"
 #include "base/thread.h"
 
+#define AGENT_PREFIX "agent-"
 enum { HANG_POLL_MS = 10 };
 
 struct fake_event {
     struct fake_event *next;
     uuid_text id;
-    bool is_reboot;
+    enum fake_news news;
 };
 
 struct fake {
@@ -68,6 +70,14 @@ static bool has_file(const struct fake *f, const char *name)
     return path && access(path, F_OK) == 0;
 }
 
+bool fake_has_agent(const struct fake *f, const char *id)
+{
+    char name[sizeof(AGENT_PREFIX) + UUID_LEN];
+
+    (void)snprintf(name, sizeof(name), AGENT_PREFIX "%s", id);
+    return has_file(f, name);
+}
+
 /* ---- the thread ---- */
 
 static void wake(struct fake *f)
@@ -81,6 +91,39 @@ static void drain(int fd)
 
     while (read(fd, scrap, sizeof(scrap)) > 0)
         continue;
+}
+
+/* Only the agent of a guest that runs has a channel to open. */
+static void notice_agent(struct fake *f, const char *id)
+{
+    struct err ignored = ERR_INIT;
+    struct virt_observation o;
+
+    if (fake_observe(f, id, &o, &ignored) == 0 && o.has_usage)
+        hub_emit(f->hub, VIRT_EVENT_AGENT, id);
+}
+
+static void notice_file(struct fake *f, const struct inotify_event *event)
+{
+    const char *id = event->name + strlen(AGENT_PREFIX);
+
+    if (event->len == 0 || !str_starts_with(event->name, AGENT_PREFIX) || !(event->mask & (IN_CREATE | IN_MOVED_TO)))
+        return;
+    if (id_is_uuid(id))
+        notice_agent(f, id);
+}
+
+static void notice_files(struct fake *f)
+{
+    _Alignas(struct inotify_event) char batch[4096];
+    ssize_t len;
+
+    while ((len = read(f->inotify_fd, batch, sizeof(batch))) > 0)
+        for (ssize_t at = 0; at < len;) {
+            const struct inotify_event *event = (const void *)(batch + at);
+            notice_file(f, event);
+            at += (ssize_t)(sizeof(*event) + event->len);
+        }
 }
 
 static void notice_connection(struct fake *f)
@@ -103,6 +146,21 @@ static struct fake_event *take_events(struct fake *f)
     return TAKE(f->events);
 }
 
+static void tell(struct fake *f, const struct fake_event *event)
+{
+    switch (event->news) {
+    case FAKE_CHANGED:
+        hub_emit(f->hub, VIRT_EVENT_DOMAIN, event->id);
+        break;
+    case FAKE_RESTARTED:
+        hub_emit_reboot(f->hub, event->id);
+        break;
+    case FAKE_AGENT:
+        hub_emit(f->hub, VIRT_EVENT_AGENT, event->id);
+        break;
+    }
+}
+
 static void tell_events(struct fake *f)
 {
     struct fake_event *events = take_events(f);
@@ -110,10 +168,7 @@ static void tell_events(struct fake *f)
     while (events) {
         AUTO_FREE struct fake_event *event = events;
         events = event->next;
-        if (event->is_reboot)
-            hub_emit_reboot(f->hub, event->id);
-        else
-            hub_emit(f->hub, VIRT_EVENT_DOMAIN, event->id);
+        tell(f, event);
     }
 }
 
@@ -133,20 +188,20 @@ static void *fake_main(void *arg)
         notice_connection(f);
         tell_events(f);
         (void)poll(fds, ARRAY_LEN(fds), -1);
-        drain(f->inotify_fd);
+        notice_files(f);
         drain(f->wake_fd);
     }
     return NULL;
 }
 
-void fake_notify(struct fake *f, const char *id, bool is_reboot)
+void fake_notify(struct fake *f, const char *id, enum fake_news news)
 {
     struct fake_event *event = calloc(1, sizeof(*event));
 
     if (!event)
         return; /* waiters look for themselves once a second */
     (void)str_copy(event->id, sizeof(event->id), id);
-    event->is_reboot = is_reboot;
+    event->news = news;
     lock_take(&f->lock);
     struct fake_event **p = &f->events;
     while (*p)

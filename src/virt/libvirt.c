@@ -4,6 +4,13 @@
 
 #include "libvirt_error.h"
 
+static void libvirt_free(struct libvirt *l)
+{
+    connection_free(l->connection);
+    turn_done(&l->networks);
+    free(l);
+}
+
 static int libvirt_open(const struct virt_config *config, struct hub *hub, void **self, struct err *e)
 {
     struct libvirt *l = calloc(1, sizeof(*l));
@@ -11,13 +18,14 @@ static int libvirt_open(const struct virt_config *config, struct hub *hub, void 
     if (!l)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     l->config = config;
-    if (loop_get(e) < 0) {
-        free(l);
+    turn_init(&l->networks);
+    if (connection_new(config, hub, &l->connection, e) < 0 || loop_get(e) < 0) {
+        libvirt_free(l);
         return -1;
     }
-    if (connection_new(config, hub, &l->connection, e) < 0) {
+    if (connection_start(l->connection, e) < 0) {
         loop_put();
-        free(l);
+        libvirt_free(l);
         return -1;
     }
     *self = l;
@@ -28,9 +36,9 @@ static void libvirt_close(void *self)
 {
     struct libvirt *l = self;
 
-    connection_close(l->connection);
+    connection_close(TAKE(l->connection));
     loop_put();
-    free(l);
+    libvirt_free(l);
 }
 
 static bool libvirt_is_connected(void *self)
@@ -91,6 +99,15 @@ const struct virt_driver virt_driver_libvirt = {
     .reset = libvirt_reset,
     .pause = libvirt_pause,
     .resume = libvirt_resume,
+    .suspend = libvirt_suspend,
+    .set_autostart = libvirt_set_autostart,
+    .agent_is_connected = libvirt_agent_is_connected,
+    .has_bridges = libvirt_has_bridges,
+    .network_ensure = libvirt_network_ensure,
+    .network_add_host = libvirt_network_add_host,
+    .network_remove_host = libvirt_network_remove_host,
+    .network_remove = libvirt_network_remove,
+    .network_cidrs = libvirt_network_cidrs,
     .state = libvirt_state,
     .list_tagged = libvirt_list_tagged,
     .source = &libvirt_source,

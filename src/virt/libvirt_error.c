@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/cleanup.h"
+#include "base/str.h"
 
 int libvirt_last_code(void)
 {
@@ -42,4 +43,40 @@ int libvirt_failed(struct err *e, const char *msg)
     else
         (void)err_set(e, ERR_HYPERVISOR, "%s", msg);
     return err_detail(e, "libvirt: %s", libvirt_last_words());
+}
+
+/* libvirt's words about a document; the machine's own troubles have other codes. */
+static bool is_about_xml(int code)
+{
+    static const int codes[] = {
+        VIR_ERR_XML_ERROR,
+        VIR_ERR_XML_DETAIL,
+        VIR_ERR_CONFIG_UNSUPPORTED,
+        VIR_ERR_XML_INVALID_SCHEMA,
+        VIR_ERR_INVALID_ARG,
+        VIR_ERR_PARSE_FAILED,
+        VIR_ERR_OS_TYPE,
+        VIR_ERR_NO_OS,
+        VIR_ERR_NO_SOURCE,
+        VIR_ERR_NO_TARGET,
+        VIR_ERR_NO_DEVICE,
+        VIR_ERR_NO_NAME,
+        VIR_ERR_INVALID_MAC,
+        VIR_ERR_CPU_INCOMPATIBLE,
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+        if (codes[i] == code)
+            return true;
+    return false;
+}
+
+int libvirt_template_failed(struct err *e, const char *file, const char *noun)
+{
+    AUTO_FREE char *msg = str_printf("the hypervisor did not accept the %s", noun);
+
+    if (!is_about_xml(libvirt_last_code()))
+        return libvirt_failed(e, msg ? msg : "the hypervisor did not accept it");
+    (void)err_set(e, ERR_TEMPLATE_INVALID, "the hypervisor refuses what the %s template describes", noun);
+    return err_detail(e, "templates/%s: %s", file, libvirt_last_words());
 }

@@ -88,6 +88,12 @@ void virt_close(struct virt *v)
     free(v);
 }
 
+const struct virt_driver *virt_driver_of(struct virt *v, void **self)
+{
+    *self = v->self;
+    return v->driver;
+}
+
 bool virt_is_connected(struct virt *v)
 {
     return v->driver->is_connected(v->self);
@@ -177,6 +183,21 @@ PLAIN_VERB(reboot)
 PLAIN_VERB(reset)
 PLAIN_VERB(pause)
 PLAIN_VERB(resume)
+PLAIN_VERB(suspend)
+
+int virt_set_autostart(struct virt *v, const char *id, bool autostart, struct err *e)
+{
+    FAILPOINT(e, "virt.set_autostart.before");
+    if (v->driver->set_autostart(v->self, id, autostart, e) < 0)
+        return -1;
+    FAILPOINT(e, "virt.set_autostart.after");
+    return 0;
+}
+
+int virt_agent_is_connected(struct virt *v, const char *id, bool *out, struct err *e)
+{
+    return v->driver->agent_is_connected(v->self, id, out, e);
+}
 
 int virt_state(struct virt *v, const char *id, struct virt_state *out, struct err *e)
 {

@@ -5,6 +5,7 @@ import os
 import pathlib
 import select
 import signal
+import sqlite3
 import subprocess
 import time
 import urllib.parse
@@ -15,6 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("COMPUTED_BIN", str(ROOT / "build" / "test" / "computed"))
 DOCUMENT = Document((ROOT / "src" / "api" / "native" / "openapi.json").read_text())
 READY = "computed: listening on "
+ROOM = {"cpu_overcommit": 1000, "memory_overcommit": 1000, "disk_overcommit": 1000, "memory_reserve_mib": 0, "disk_reserve_gib": 0}
 DEADLINE_S = 90.0  # a sanitized build on a busy machine is slow; whoever waits goes on as soon as it is there
 
 
@@ -118,6 +120,10 @@ class Client:
         assert answer.status == 200, answer
         return answer.json
 
+    def address(self, vm, network=0):
+        (text,) = vm["networks"][network]["addresses"]
+        return text
+
     def act(self, ref, verb, body=None):
         self.done(self.post(f"/v1/vms/{ref}/{verb}", body))
         return self.show(ref)
@@ -146,7 +152,7 @@ class Daemon(Client):
         self.domains.mkdir(parents=True, exist_ok=True)
         self.arm("")
         self.settings = {"listen": "127.0.0.1:0", "state_dir": self.state, "libvirt_uri": f"fake://{self.domains}", "virt_type": "auto",
-                         "auth": "none", "template_dir": ROOT / "templates", "stop_grace": "1s", **settings}
+                         "auth": "none", "template_dir": ROOT / "templates", "stop_grace": "1s", "guest_port": 0, **ROOM, **settings}
         self.start()
 
     def start(self):
@@ -213,5 +219,19 @@ class Daemon(Client):
         for word in ("down", "hang"):
             (self.domains / word).touch() if word == trouble else (self.domains / word).unlink(missing_ok=True)
 
+    def network_record(self, network_id):
+        """The fake's network, or None."""
+        try:
+            return json.loads((self.domains / "networks" / f"{network_id}.json").read_text())
+        except FileNotFoundError:
+            return None
+
     def instance(self, vm_id):
         return self.state / "instances" / vm_id
+
+    def events(self, kind, resource):
+        """The payloads of a resource's events of one type, oldest first."""
+        with sqlite3.connect(f"file:{self.state}/computed.db?mode=ro", uri=True) as database:
+            rows = database.execute("SELECT payload FROM event WHERE type = ? AND resource = ? ORDER BY seq", (kind, resource)).fetchall()
+        database.close()
+        return [json.loads(payload) for (payload,) in rows]

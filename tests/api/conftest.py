@@ -16,7 +16,7 @@ def name():
     return f"vm-{next(_numbers)}"
 
 
-def _running(settings=None):
+def running(settings=None):
     with tempfile.TemporaryDirectory(prefix="computed-api-") as directory:
         daemon = Daemon(pathlib.Path(directory), **(settings or {}))
         try:
@@ -30,14 +30,14 @@ def _running(settings=None):
 
 @pytest.fixture(scope="module")
 def daemon():
-    yield from _running()
+    yield from running()
 
 
 @pytest.fixture
 def own(request):
     """@pytest.mark.settings(key=value, …) sets configuration keys."""
     marker = request.node.get_closest_marker("settings")
-    yield from _running(marker.kwargs if marker else None)
+    yield from running(marker.kwargs if marker else None)
 
 
 def pytest_configure(config):

@@ -12,6 +12,7 @@ TYPES = {
     "array": lambda v: isinstance(v, list),
     "string": lambda v: isinstance(v, str),
     "integer": lambda v: isinstance(v, int) and not isinstance(v, bool),
+    "number": lambda v: isinstance(v, (int, float)) and not isinstance(v, bool),
     "boolean": lambda v: isinstance(v, bool),
     "null": lambda v: v is None,
 }
@@ -74,6 +75,8 @@ class Document:
             return
         if kind not in content:
             raise Mismatch(f"{where}: content type {kind!r} is none of {list(content)}")
+        if "schema" not in content[kind]:
+            return
         text = answer.body.decode()
         self.check(content[kind]["schema"], json.loads(text) if "json" in kind else text, where)
 

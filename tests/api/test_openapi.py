@@ -6,6 +6,9 @@ import pytest
 from client import BINARY, DOCUMENT, ROOT
 from openapi import Mismatch
 
+# On a server of its own: it is no part of the API.
+GUESTS_ROUTE = ("POST", "/v1/phone-home/{id}/{token}", "vm:phone-home")
+
 
 def described():
     return sorted((method, path, operation["x-action"]) for method, path, _, operation in DOCUMENT.routes)
@@ -18,7 +21,13 @@ def test_the_daemon_serves_the_file(daemon):
 
 def test_the_same_routes(daemon):
     printed = subprocess.run([BINARY, "--print-routes"], check=True, capture_output=True, text=True).stdout
-    assert sorted(tuple(line.split()) for line in printed.splitlines()) == described()
+    routes = sorted(tuple(line.split()) for line in printed.splitlines())
+    assert GUESTS_ROUTE in routes
+    assert [route for route in routes if route != GUESTS_ROUTE] == described()
+
+
+def test_the_guests_route_is_not_here(daemon):
+    assert daemon.post("/v1/phone-home/a/b").status == 404
 
 
 def test_every_route_answers_as_described(own):
@@ -39,21 +48,36 @@ def test_every_route_answers_as_described(own):
     called["PUT", "/v1/images/{ref}/file"] = {own.upload(image, b"\0" * 65536).status}
     call("get", "/v1/images")
     call("get", f"/v1/images/{image}")
+    call("patch", f"/v1/images/{image}", {"properties": {"os": "none"}})
+    call("get", f"/v1/images/{image}/data")
+    own.wait(call("post", "/v1/images/import", {"name": "walk-import", "url": "http://127.0.0.1:1/nothing"}))
+    call("post", "/v1/keypairs", {"name": "walk"})
+    call("get", "/v1/keypairs")
+    call("get", "/v1/keypairs/walk")
+    own.done(call("post", "/v1/networks", {"name": "walk"}))
+    call("get", "/v1/networks")
+    call("get", "/v1/networks/walk")
+    call("get", "/v1/host")
     call("post", "/v1/flavors", {"name": "walk", "vcpus": 1, "memory_mib": 64, "disk_gib": 1})
     call("get", "/v1/flavors")
     call("get", "/v1/flavors/walk")
-    vm = call("post", "/v1/vms", {"name": "walk", "image": "walk", "flavor": "walk", "metadata": {"a": "b"}, "tags": ["c"]})
+    vm = call("post", "/v1/vms", {"name": "walk", "image": "walk", "flavor": "walk", "keypair": "walk", "networks": ["walk"], "metadata": {"a": "b"}, "tags": ["c"]})
     own.done(vm)
     call("get", "/v1/vms")
     call("get", "/v1/vms/walk")
     call("get", "/v1/vms/walk/console-log")
     call("patch", "/v1/vms/walk", {"tags": ["d"]})
-    for verb in ("pause", "resume", "reboot", "stop", "start"):
+    for verb in ("pause", "resume", "reboot", "suspend", "resume", "stop", "start", "stop"):
         own.done(call("post", f"/v1/vms/walk/{verb}"))
+    call("post", "/v1/vms/walk/lock")
+    call("post", "/v1/vms/walk/unlock")
+    own.wait(call("post", "/v1/vms/walk/image", {"name": "walk-capture"}))
     call("get", "/v1/operations")
     call("get", vm.headers["Location"])
     own.done(call("delete", "/v1/vms/walk"))
     call("delete", "/v1/flavors/walk")
+    call("delete", "/v1/keypairs/walk")
+    own.done(call("delete", "/v1/networks/walk"))
     own.done(call("delete", f"/v1/images/{image}"))
     own.arm("virt.define.before=hang(2000)")
     hanging = own.post("/v1/vms", {"name": "walk", "image": "tiny", "flavor": "small"})

@@ -12,7 +12,10 @@ REFUSED_QUERIES = [
     ("/v1/vms?marker=x", "marker"), ("/v1/images?marker=x", "marker"), ("/v1/operations?marker=..%2F", "marker"),
     ("/v1/vms?status=up", "status"), ("/v1/vms?status=", "status"), ("/v1/operations?status=done", "status"),
     ("/v1/vms?name=", "name"), ("/v1/vms?name=a%00b", None), ("/v1/vms?name=a%0Ab", None), ("/v1/vms?name=%FF", None),
-    ("/v1/operations?target=tiny", "target"),
+    ("/v1/operations?target=tiny", "target"), ("/v1/host?x=1", "x"),
+    ("/v1/keypairs?limit=0", "limit"), ("/v1/keypairs?marker=x", "marker"), ("/v1/keypairs?name=a", "name"), ("/v1/keypairs/a?x=1", "x"),
+    ("/v1/networks?limit=1001", "limit"), ("/v1/networks?marker=x", "marker"), ("/v1/networks?kind=nat", "kind"), ("/v1/networks/a?x=1", "x"),
+    ("/v1/images/tiny/data?offset=1", "offset"),
 ]
 
 
@@ -38,7 +41,12 @@ def test_paths_that_go_up(daemon, path):
 
 @pytest.mark.parametrize("method,path,allowed", [
     ("PUT", "/v1/vms", {"GET", "HEAD", "POST"}), ("POST", "/v1/vms/a", {"GET", "HEAD", "PATCH", "DELETE"}),
-    ("GET", "/v1/vms/a/start", {"POST"}), ("POST", "/health", {"GET", "HEAD"})])
+    ("GET", "/v1/vms/a/start", {"POST"}), ("POST", "/health", {"GET", "HEAD"}),
+    ("PUT", "/v1/keypairs", {"GET", "HEAD", "POST"}), ("PATCH", "/v1/keypairs/a", {"GET", "HEAD", "DELETE"}),
+    ("DELETE", "/v1/networks", {"GET", "HEAD", "POST"}), ("PUT", "/v1/networks/a", {"GET", "HEAD", "DELETE"}),
+    ("POST", "/v1/host", {"GET", "HEAD"}), ("GET", "/v1/vms/a/suspend", {"POST"}), ("GET", "/v1/vms/a/lock", {"POST"}),
+    ("DELETE", "/v1/vms/a/unlock", {"POST"}), ("GET", "/v1/vms/a/image", {"POST"}), ("POST", "/v1/images/a/data", {"GET", "HEAD"}),
+    ("PUT", "/v1/images/a", {"GET", "HEAD", "PATCH", "DELETE"})])
 def test_methods(daemon, method, path, allowed):
     answer = daemon.call(method, path)
     assert (answer.status, answer.code) == (405, "method_not_allowed")
@@ -49,12 +57,37 @@ BAD_BODIES = [b"", b"{", b"[]", b"null", b"17", b'"x"', b'{"name":"a","name":"b"
               b"[" * 40 + b"]" * 40, b'{"name":"a",}', b"\xef\xbb\xbf{}", b'{"name":NaN}']
 
 
-@pytest.mark.parametrize("path", ["/v1/vms", "/v1/images", "/v1/flavors"])
+@pytest.mark.parametrize("path", ["/v1/vms", "/v1/images", "/v1/images/import", "/v1/flavors", "/v1/keypairs", "/v1/networks", "/v1/vms/a/image"])
 @pytest.mark.parametrize("body", BAD_BODIES)
 def test_bodies_that_are_no_object(daemon, path, body):
     answer = daemon.call("POST", path, body)
     assert answer.status == 400
     assert answer.code in ("invalid", "invalid_json")
+
+
+@pytest.mark.parametrize("path", ["/v1/vms/a/suspend", "/v1/vms/a/lock", "/v1/vms/a/unlock"])
+@pytest.mark.parametrize("body", BAD_BODIES[1:])
+def test_verbs_take_no_other_bodies(daemon, path, body):
+    answer = daemon.call("POST", path, body)
+    assert answer.status == 400
+    assert answer.code in ("invalid", "invalid_json", "invalid_field")
+
+
+@pytest.mark.parametrize("path,body", [
+    ("/v1/keypairs", {"name": "a", "private_key": "x"}), ("/v1/networks", {"name": "a", "gateway": "x"}), ("/v1/images/import", {"name": "a", "url": "x", "disk_format": "raw"}),
+    ("/v1/vms/a/image", {"name": "a", "url": "x"}), ("/v1/vms/a/lock", {"force": True}), ("/v1/vms/a/suspend", {"force": True})])
+def test_unknown_fields(daemon, path, body):
+    answer = daemon.post(path, body)
+    assert (answer.status, answer.code, answer.json["field"]) == (400, "invalid_field", list(body)[-1])
+
+
+@pytest.mark.parametrize("path,more", [("/v1/keypairs", {}), ("/v1/networks", {}), ("/v1/images/import", {"url": "http://192.0.2.1/"}), ("/v1/vms/a/image", {})])
+@pytest.mark.parametrize("bad", ["", "a" * 64, "x" * 100000, "-a", "a b", "a/b", "ä", "🦊", "a\n", "../etc", 5, None, ["a"], "00000000-0000-4000-8000-000000000000"])
+def test_names(daemon, path, more, bad):
+    answer = daemon.post(path, {**more, "name": bad})
+    if path == "/v1/vms/a/image" and answer.status == 404:
+        return   # the VM that is not there goes first
+    assert (answer.status, answer.code, answer.json["field"]) == (400, "invalid_field", "name")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx"])
@@ -92,7 +125,7 @@ def test_administrators_see_more_and_nobody_sees_null(daemon):
 
 @pytest.mark.parametrize("ref", ["nobody", "a" * 300, "%F0%9F%A6%8A", "a%20b", "%27%3B--", "..%5C", "00000000-0000-4000-8000-000000000000",
                                  "6F1B2C3D-0000-4000-8000-000000000000"])
-@pytest.mark.parametrize("noun", ["vm", "image", "flavor", "operation"])
+@pytest.mark.parametrize("noun", ["vm", "image", "flavor", "operation", "keypair", "network"])
 def test_references_to_nothing(daemon, noun, ref):
     for method in ("GET", "DELETE"):
         answer = daemon.call(method, f"/v1/{noun}s/{ref}")
@@ -101,6 +134,12 @@ def test_references_to_nothing(daemon, noun, ref):
         assert daemon.patch(f"/v1/vms/{ref}", {"name": "x"}).code == "vm_not_found"
         assert daemon.post(f"/v1/vms/{ref}/start").code == "vm_not_found"
         assert daemon.get(f"/v1/vms/{ref}/console-log").code == "vm_not_found"
+        for verb in ("suspend", "lock", "unlock"):
+            assert daemon.post(f"/v1/vms/{ref}/{verb}").code == "vm_not_found"
+        assert daemon.post(f"/v1/vms/{ref}/image", {"name": "x"}).code == "vm_not_found"
+    if noun == "image":
+        assert daemon.patch(f"/v1/images/{ref}", {"name": "x"}).code == "image_not_found"
+        assert daemon.get(f"/v1/images/{ref}/data").code == "image_not_found"
 
 
 @pytest.mark.parametrize("ref", ["a%2Fb", "a%00b", "%FF", "a%0Ab", "%ZZ", "%C0%AF"])

@@ -6,8 +6,8 @@ import pytest
 
 from client import by_age, eventually
 
-ALL = {"id", "name", "project", "status", "status_reason", "task", "flavor", "vcpus", "memory_mib", "disk_gib", "image", "keypair", "networks",
-       "security_groups", "volumes", "metadata", "tags", "fault", "cpu_time_ns", "memory_used_mib", "observed_at", "created_at", "updated_at"}
+ALL = {"id", "name", "project", "status", "status_reason", "task", "flavor", "vcpus", "memory_mib", "disk_gib", "image", "keypair", "hostname",
+       "networks", "security_groups", "volumes", "metadata", "tags", "autostart", "locked", "expires_at", "ready_at", "fault", "cpu_time_ns", "memory_used_mib", "observed_at", "created_at", "updated_at"}
 
 
 def pages(daemon, path):
@@ -169,3 +169,34 @@ def test_console_lines(daemon, name, lines):
     daemon.create(name)
     answer = daemon.get(f"/v1/vms/{name}/console-log", lines=lines)
     assert (answer.status, answer.json["field"]) == (400, "lines")
+
+
+def test_the_console_log_outlives_a_stop(daemon, name):
+    vm = daemon.create(name)
+    log = daemon.instance(vm["id"]) / "console.log"
+    log.write_bytes(b"first life\n")
+    daemon.act(name, "stop", {"force": True})
+    assert console(daemon, name) == "first life\n"
+    daemon.act(name, "start")
+    with log.open("ab") as file:
+        file.write(b"second life\n")
+    assert console(daemon, name) == "first life\nsecond life\n"
+
+
+def test_rotated_console_logs_are_one(daemon, name):
+    folder = daemon.instance(daemon.create(name)["id"])
+    (folder / "console.log.1").write_bytes(b"one\ntw")
+    (folder / "console.log.0").write_bytes(b"o\nthree\n")
+    (folder / "console.log").write_bytes(b"four\n")
+    assert console(daemon, name) == "one\ntwo\nthree\nfour\n"
+    assert console(daemon, name, lines=3) == "two\nthree\nfour\n"
+    daemon.remove(name)
+    assert not folder.exists()
+
+
+def test_a_console_log_has_an_end(daemon, name):
+    """The newest mebibyte of it."""
+    folder = daemon.instance(daemon.create(name)["id"])
+    (folder / "console.log.0").write_bytes(b"a" * (1 << 20))
+    (folder / "console.log").write_bytes(b"b" * (1 << 19))
+    assert console(daemon, name) == "a" * (1 << 19) + "b" * (1 << 19)

@@ -59,6 +59,8 @@ END_TEST
 
 START_TEST(misses_what_is_not_there)
 {
+    bool is_connected;
+
     unit_fails(virt_start(w.v, w.id, &e), ERR_DOMAIN_MISSING);
     unit_fails(virt_shutdown(w.v, w.id, &e), ERR_DOMAIN_MISSING);
     unit_fails(virt_pause(w.v, w.id, &e), ERR_DOMAIN_MISSING);
@@ -66,6 +68,9 @@ START_TEST(misses_what_is_not_there)
     unit_fails(virt_reboot(w.v, w.id, &e), ERR_DOMAIN_MISSING);
     unit_fails(virt_reset(w.v, w.id, &e), ERR_DOMAIN_MISSING);
     unit_fails(virt_rename(w.v, w.id, "x", &e), ERR_DOMAIN_MISSING);
+    unit_fails(virt_suspend(w.v, w.id, &e), ERR_DOMAIN_MISSING);
+    unit_fails(virt_set_autostart(w.v, w.id, true, &e), ERR_DOMAIN_MISSING);
+    unit_fails(virt_agent_is_connected(w.v, w.id, &is_connected, &e), ERR_DOMAIN_MISSING);
     unit_ok(virt_destroy(w.v, w.id, &e));
     unit_ok(virt_undefine(w.v, w.id, &e));
     define();
@@ -84,6 +89,8 @@ START_TEST(does_not_touch_what_is_foreign)
     unit_fails(virt_destroy(w.v, w.id, &e), ERR_FOREIGN_DOMAIN);
     unit_fails(virt_undefine(w.v, w.id, &e), ERR_FOREIGN_DOMAIN);
     unit_fails(virt_rename(w.v, w.id, "x", &e), ERR_FOREIGN_DOMAIN);
+    unit_fails(virt_suspend(w.v, w.id, &e), ERR_FOREIGN_DOMAIN);
+    unit_fails(virt_set_autostart(w.v, w.id, true, &e), ERR_FOREIGN_DOMAIN);
     ck_assert_int_eq(power(), VIRT_STOPPED);
     remove_behind_our_back();
 }
@@ -215,7 +222,50 @@ START_TEST(says_no_when_the_disk_is_missing)
 }
 END_TEST
 
-START_TEST(suspends_and_comes_back)
+START_TEST(starts_by_itself_when_told_to)
+{
+    define();
+    ck_assert(!starts_by_itself());
+    for (int i = 0; i < 2; i++) {
+        unit_ok(virt_set_autostart(w.v, w.id, true, &e));
+        ck_assert(starts_by_itself());
+    }
+    unit_ok(virt_start(w.v, w.id, &e));
+    unit_ok(virt_set_autostart(w.v, w.id, false, &e));
+    ck_assert(!starts_by_itself());
+    w.d.autostart = true;
+    define();
+    ck_assert(starts_by_itself());
+    ck_assert_int_eq(power(), VIRT_RUNNING);
+}
+END_TEST
+
+/* Also what was paused runs when it is started again. */
+START_TEST(suspends_and_goes_on)
+{
+    define();
+    unit_fails(virt_suspend(w.v, w.id, &e), ERR_INVALID_STATE);
+    ck_assert_int_eq(power(), VIRT_STOPPED);
+    unit_ok(virt_start(w.v, w.id, &e));
+    for (int i = 0; i < 2; i++) {
+        unit_ok(virt_suspend(w.v, w.id, &e));
+        ck_assert_int_eq(power(), VIRT_SUSPENDED);
+        ck_assert_int_eq(surveyed_power(), VIRT_SUSPENDED);
+    }
+    unit_ok(virt_start(w.v, w.id, &e));
+    ck_assert_int_eq(power(), VIRT_RUNNING);
+    unit_ok(virt_pause(w.v, w.id, &e));
+    unit_ok(virt_suspend(w.v, w.id, &e));
+    ck_assert_int_eq(power(), VIRT_SUSPENDED);
+    unit_ok(virt_start(w.v, w.id, &e));
+    ck_assert_int_eq(power(), VIRT_RUNNING);
+    unit_ok(virt_suspend(w.v, w.id, &e));
+    unit_ok(virt_undefine(w.v, w.id, &e));
+    ck_assert_int_eq(power(), VIRT_ABSENT);
+}
+END_TEST
+
+START_TEST(notices_a_managed_save)
 {
     define_and_start();
     save_behind_our_back();
@@ -400,7 +450,9 @@ static TCase *case_of(const struct subject *s, void (*set_up_subject)(void))
         reports_a_template_that_is_refused,
         refuses_user_networking_when_told_to,
         leaves_the_image_its_owner,
-        suspends_and_comes_back,
+        starts_by_itself_when_told_to,
+        suspends_and_goes_on,
+        notices_a_managed_save,
         shuts_down,
         wakes_who_waits_and_tells_the_listener,
         sees_a_restart,
@@ -420,30 +472,15 @@ static TCase *case_of(const struct subject *s, void (*set_up_subject)(void))
     return tcase;
 }
 
-static void set_up_fake(void)
-{
-    set_up(&subjects[FAKE]);
-}
-
-static void set_up_test(void)
-{
-    set_up(&subjects[TEST]);
-}
-
-static void set_up_qemu(void)
-{
-    set_up(&subjects[QEMU]);
-}
-
 static Suite *here(void)
 {
     Suite *suite = suite_create("virt_domains");
-    TCase *fake = case_of(&subjects[FAKE], set_up_fake);
+    TCase *fake = case_of(&subjects[FAKE], set_up_on_fake);
 
     tcase_add_test(fake, goes_down_and_comes_up);
     tcase_add_test(fake, hangs_and_recovers);
     suite_add_tcase(suite, fake);
-    suite_add_tcase(suite, case_of(&subjects[TEST], set_up_test));
+    suite_add_tcase(suite, case_of(&subjects[TEST], set_up_on_test));
     return suite;
 }
 
@@ -451,19 +488,11 @@ static Suite *on_qemu(void)
 {
     Suite *suite = suite_create("virt_domains qemu");
 
-    suite_add_tcase(suite, case_of(&subjects[QEMU], set_up_qemu));
+    suite_add_tcase(suite, case_of(&subjects[QEMU], set_up_on_qemu));
     return suite;
 }
 
 int main(int argc, char **argv)
 {
-    bool is_qemu = argc == 2 && strcmp(argv[1], "qemu") == 0;
-
-    if (argc > 1 && !is_qemu)
-        return EXIT_FAILURE;
-    SRunner *runner = srunner_create(is_qemu ? on_qemu() : here());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return virt_lab_main(argc, argv, here, on_qemu);
 }

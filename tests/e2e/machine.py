@@ -43,7 +43,8 @@ def define(xml):
 
 class Machine(Daemon):
     def __init__(self, directory, **settings):
-        super().__init__(directory, libvirt_uri=private_libvirt.URI, virt_type="qemu", **{"stop_grace": "60s", **settings})
+        super().__init__(directory, libvirt_uri=private_libvirt.URI, virt_type="qemu",
+                         **{"stop_grace": "60s", "guest_port": 8775, "log_level": "debug", **settings})
 
     # ---- VMs ----
     def body(self, name, **fields):

@@ -1,5 +1,6 @@
-/* fuzz/domain_xml: any bytes as the texts of a VM, one a line: name, project, job, disk, console, CPU, image. What is built
- * parses back to the same name, one disk with the same path, and no element that the template and the filling do not know. */
+/* fuzz/domain_xml: any bytes as the texts of a VM, one a line: name, project, job, disk, console, CPU, image, seed, and an
+ * interface's network, MAC and address. What is built parses back to the same name, the same disk, seed and interface and no more
+ * of them, and no element that the template and the filling do not know. */
 #include "virt/domain_xml.h"
 
 #include <stdint.h>
@@ -14,14 +15,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-enum { TEXTS = 7 };
+enum { TEXTS = 11 };
 
 static const char *const known_elements[] = {
-    "backingStore", "format",     "seclabel",    "domain",    "name",       "uuid",    "title",  "metadata",
-    "vm",           "memory",     "vcpu",        "cpu",       "model",      "os",      "type",   "boot",
-    "acpi",         "features",   "apic",        "clock",     "devices",    "disk",    "driver", "target",
-    "source",       "serial",     "log",         "console",   "controller", "channel", "rng",    "backend",
-    "stats",        "memballoon", "on_poweroff", "on_reboot", "on_crash",
+    "backingStore", "format",     "seclabel",  "domain", "name",      "uuid",      "title",      "metadata",    "vm",
+    "memory",       "vcpu",       "cpu",       "model",  "os",        "type",      "boot",       "acpi",        "features",
+    "apic",         "clock",      "devices",   "disk",   "driver",    "target",    "source",     "serial",      "log",
+    "console",      "controller", "channel",   "rng",    "backend",   "stats",     "memballoon", "on_poweroff", "on_reboot",
+    "on_crash",     "readonly",   "interface", "mac",    "filterref", "parameter",
 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -56,6 +57,29 @@ static void require_attr(xmlNodePtr node, const char *name, const char *value)
     require(str_equal(text, value));
 }
 
+/* Of an empty path there is none. */
+static void check_seed(xmlNodePtr seed, const struct virt_domain *d)
+{
+    require(!seed == !d->seed_path);
+    if (!seed)
+        return;
+    require_attr(xml_child(seed, "source"), "file", d->seed_path);
+    require(xml_child(seed, "readonly") && !xml_next(seed, "disk"));
+}
+
+static void check_interface(xmlNodePtr interface, const struct virt_domain *d)
+{
+    require(!interface == !d->nic_count);
+    if (!interface)
+        return;
+    require_attr(xml_child(interface, "mac"), "address", d->nics->mac);
+    require(xml_child(interface, "source") && !xml_next(interface, "interface"));
+    xmlNodePtr address = xml_find(interface, "filterref/parameter");
+    require(!address == !d->nics->ipv4);
+    if (address)
+        require_attr(address, "value", d->nics->ipv4);
+}
+
 static void check(const char *text, const struct virt_domain *d)
 {
     struct err e = ERR_INIT;
@@ -67,7 +91,9 @@ static void check(const char *text, const struct virt_domain *d)
     xmlNodePtr disk = xml_find(root, "devices/disk");
     require_known(root);
     require(str_equal(title, d->name) && !xml_next(xml_child(root, "title"), "title"));
-    require(disk && !xml_next(disk, "disk"));
+    require(disk);
+    check_seed(xml_next(disk, "disk"), d);
+    check_interface(xml_find(root, "devices/interface"), d);
     require_attr(xml_child(disk, "source"), "file", d->disk_path);
     require(!xml_child(disk, "backingStore") == !d->image_path);
     if (d->image_path)
@@ -99,6 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!text)
         return 0;
     split(text, lines);
+    const struct virt_nic nic = { .network = lines[8], .mac = lines[9], .ipv4 = lines[10][0] ? lines[10] : NULL };
     struct virt_domain d = { .id = ID,
                              .name = lines[0],
                              .project = lines[1],
@@ -108,10 +135,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                              .disk_path = lines[3],
                              .console_path = lines[4],
                              .image_path = lines[6][0] ? lines[6] : NULL,
-                             .image_format = "qcow2" };
-    static const struct domain_xml_host host = {
-        .template_dir = COMPUTED_SOURCE_DIR "/templates", .domain_type = "qemu", .has_dac = true, .refuses_user_network = true
-    };
+                             .image_format = "qcow2",
+                             .seed_path = lines[7][0] ? lines[7] : NULL,
+                             .nics = &nic,
+                             .nic_count = lines[8][0] ? 1 : 0 };
+    static const struct domain_xml_host host = { .template_dir = COMPUTED_SOURCE_DIR "/templates",
+                                                 .domain_type = "qemu",
+                                                 .has_dac = true,
+                                                 .has_filters = true,
+                                                 .refuses_user_network = true };
     (void)str_copy(d.accel.cpu, sizeof(d.accel.cpu), lines[5]);
     if (domain_xml_build(&host, &d, &xml, &e) == 0)
         check(xml, &d);

@@ -1,5 +1,6 @@
-/* fuzz/inspect: any bytes as an image, alone and as the head of a large sparse file (so that tables can lie inside it).
- * Nothing may crash, a refusal has a reason, and what is let in has a size that we allow and nothing that leads elsewhere. */
+/* fuzz/inspect: any bytes as an image, alone and as the head of a large sparse file (so that tables can lie inside it), and as
+ * the tables of a VHDX image, which lie far behind its start. Nothing may crash, a refusal has a reason, and what is let in has a
+ * size that we allow and nothing that leads elsewhere. */
 #define _GNU_SOURCE
 #include "disk/inspect.h"
 
@@ -8,6 +9,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+
+#include "../../src/disk/inspect_foreign.h"
 
 #include "base/cleanup.h"
 #include "disk/qcow2.h"
@@ -37,10 +40,35 @@ static void inspect_as(int fd, enum disk_format declared)
     require(!info.backing_file && !info.has_data_file && info.encryption == 0 && info.snapshot_count == 0);
 }
 
-static void inspect_both_ways(int fd)
+static void inspect_as_foreign(int fd)
+{
+    enum foreign_format found = FOREIGN_NONE;
+    struct err e = ERR_INIT;
+
+    require(foreign_detect(fd, &found, &e) == 0);
+    for (int f = FOREIGN_NONE + 1; f < FOREIGN_COUNT; f++) {
+        e = (struct err)ERR_INIT;
+        require(foreign_inspect(fd, (enum foreign_format)f, &e) == 0 || (e.code == ERR_IMAGE_REFUSED && e.msg[0] != '\0'));
+    }
+}
+
+static void inspect_all_ways(int fd)
 {
     inspect_as(fd, DISK_FORMAT_QCOW2);
     inspect_as(fd, DISK_FORMAT_RAW);
+    inspect_as_foreign(fd);
+}
+
+static void inspect_as_tables(const uint8_t *data, size_t size)
+{
+    static const off_t places[] = { 192 << 10, 256 << 10, 1 << 20 };
+    AUTO_CLOSE int fd = memfd_create("tables", MFD_CLOEXEC);
+
+    require(fd >= 0 && write(fd, "vhdxfile", 8) == 8);
+    for (size_t i = 0; i < ARRAY_LEN(places); i++)
+        require(pwrite(fd, data, size < 64 << 10 ? size : 64 << 10, places[i]) >= 0);
+    require(ftruncate(fd, (off_t)1 << 40) == 0);
+    inspect_as_foreign(fd);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -48,8 +76,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO_CLOSE int fd = memfd_create("image", MFD_CLOEXEC);
 
     require(fd >= 0 && write(fd, data, size) == (ssize_t)size);
-    inspect_both_ways(fd);
+    inspect_all_ways(fd);
     require(ftruncate(fd, (off_t)1 << 40) == 0);
-    inspect_both_ways(fd);
+    inspect_all_ways(fd);
+    inspect_as_tables(data, size);
     return 0;
 }

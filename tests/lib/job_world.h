@@ -238,6 +238,7 @@ static inline void world_submit_in(struct txn *t, const char *kind, const char *
     struct job j = { .kind = (char *)(uintptr_t)kind,
                      .actor = { .user = "test" },
                      .params = (char *)(uintptr_t) "{}",
+                     .details = (char *)(uintptr_t) "{}",
                      .timeout_ms = world.timeout_ms };
 
     id_hex32(j.actor.project);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "model/image.h"
+#include "model/network.h"
 #include "model/vm.h"
 #include "store/image.h"
 #include "store/setting.h"
@@ -153,6 +154,7 @@ static inline struct image lab_image(const char *name)
     id_uuid(i.id);
     (void)str_copy(i.project, sizeof(i.project), project);
     sha256_of(name, strlen(name), i.sha256);
+    i.properties = (char *)"{}";
     i.created_at_ms = 1000;
     return i;
 }
@@ -163,6 +165,7 @@ static inline struct vm lab_vm(const struct image *image, const char *name)
     struct vm vm = { .name = (char *)name, .status = VM_STOPPED, .vcpus = 1, .memory_mib = 1024, .disk_gib = 10 };
 
     id_uuid(vm.id);
+    (void)snprintf(vm.hostname, sizeof(vm.hostname), "vm-%s", vm.id);
     (void)str_copy(vm.project, sizeof(vm.project), project);
     (void)str_copy(vm.image, sizeof(vm.image), image->id);
     vm.image_name = image->name;
@@ -171,6 +174,31 @@ static inline struct vm lab_vm(const struct image *image, const char *name)
     vm.is_name_unique = true;
     vm.created_at_ms = 2000;
     return vm;
+}
+
+/* A NAT network of the default project, not in the store yet; its bridge is "br-<name>". Strings are borrowed. */
+static inline struct network lab_network(const char *name, const char *cidr)
+{
+    struct network n = { .name = (char *)name, .kind = NETWORK_NAT, .status = NETWORK_ACTIVE, .created_at_ms = 3000 };
+
+    id_uuid(n.id);
+    (void)str_copy(n.project, sizeof(n.project), project);
+    (void)str_copy(n.cidr, sizeof(n.cidr), cidr);
+    (void)snprintf(n.bridge, sizeof(n.bridge), "br-%.8s", name);
+    return n;
+}
+
+/* A VM's port with a MAC made from `ordinal` and the address, not in the store yet. */
+static inline struct port lab_port(const struct vm *vm, const struct network *n, uint32_t ordinal, uint32_t ipv4)
+{
+    struct port p = { .ordinal = ordinal, .ipv4 = ipv4, .created_at_ms = 4000 };
+
+    id_uuid(p.id);
+    (void)str_copy(p.vm, sizeof(p.vm), vm->id);
+    (void)str_copy(p.network, sizeof(p.network), n->id);
+    (void)snprintf(p.mac, sizeof(p.mac), "52:%02x:%02x:%02x:%02x:%02x", ordinal & 0xff, ipv4 >> 24, (ipv4 >> 16) & 0xff,
+                   (ipv4 >> 8) & 0xff, ipv4 & 0xff);
+    return p;
 }
 
 /* A second project: identity is to come, so there is no function that makes one. */

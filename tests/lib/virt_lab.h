@@ -25,28 +25,29 @@ struct subject {
     const char *name, *uri; /* a fake's uri is made per test */
     bool tells_resets;
     bool obeys_power_button;
-    bool wants_disk;
-    bool has_dac; /* security model "dac": gives a guest's files to QEMU's user */
+    bool wants_disk;  /* and whatever else a guest needs: without it none starts */
+    bool has_dac;     /* security model "dac": gives a guest's files to QEMU's user */
+    bool has_filters; /* nwfilter */
 };
 enum { FAKE, TEST, QEMU };
 static const struct subject subjects[] = {
-    [FAKE] = { "fake", NULL, true, true, true, true },
-    [TEST] = { "test", "test:///default", false, true, false, false },
-    [QEMU] = { "qemu", "qemu:///system", true, false, true, true },
+    [FAKE] = { "fake", NULL, true, true, true, true, true },
+    [TEST] = { "test", "test:///default", false, true, false, false, false },
+    [QEMU] = { "qemu", "qemu:///system", true, false, true, true, true },
 };
 static const struct subject *subject;
 
 /* One daemon's worth of virt: a state directory, a timer, and what the listener heard. */
 struct world {
     char dir[PATH_MAX];
-    char *uri, *disk, *image, *console, *fake_dir;
+    char *uri, *disk, *image, *seed, *console, *fake_dir;
     bool refuses_user_network;
     struct timer *timer;
     virConnectPtr anchor; /* the test driver's world lasts as long as a connection does */
     struct virt *v;
     struct lock lock;
     struct cond heard;
-    unsigned events, connects, disconnects;
+    unsigned events, agents, connects, disconnects;
     uuid_text id;
     struct virt_domain d;
 };
@@ -61,6 +62,7 @@ static inline void on_event(void *arg, enum virt_event_kind kind, const char *id
     w.disconnects += kind == VIRT_EVENT_DISCONNECTED;
     if (kind == VIRT_EVENT_DOMAIN && strcmp(id, w.id) == 0)
         w.events++;
+    w.agents += kind == VIRT_EVENT_AGENT && strcmp(id, w.id) == 0;
     cond_broadcast(&w.heard);
 }
 
@@ -140,6 +142,7 @@ static inline void set_up(const struct subject *s)
     w.uri = subject->uri ? str_dup(subject->uri) : str_printf("fake://%s", w.fake_dir);
     w.disk = str_printf("%s/instances/disk.qcow2", w.dir);
     w.image = str_printf("%s/image.qcow2", w.dir);
+    w.seed = str_printf("%s/instances/seed.iso", w.dir);
     w.console = str_printf("%s/instances/console.log", w.dir);
     w.d = (struct virt_domain){ .id = w.id,
                                 .name = "名前 & <b>\"x\"</b>",
@@ -174,6 +177,7 @@ static inline void tear_down(void)
     free(w.uri);
     free(w.disk);
     free(w.image);
+    free(w.seed);
     free(w.console);
     free(w.fake_dir);
 }
@@ -305,6 +309,21 @@ static inline void save_behind_our_back(void)
     raw_close(connect, domain);
 }
 
+static inline bool starts_by_itself(void)
+{
+    virConnectPtr connect;
+    int is_set;
+
+    if (is("fake")) {
+        AUTO_FREE char *record = definition();
+        return strstr(record, "\"autostart\":true") != NULL;
+    }
+    virDomainPtr domain = raw_domain(&connect);
+    ck_assert_int_eq(virDomainGetAutostart(domain, &is_set), 0);
+    raw_close(connect, domain);
+    return is_set != 0;
+}
+
 static inline void drop_tag_behind_our_back(void)
 {
     virConnectPtr connect;
@@ -331,6 +350,37 @@ static inline void remove_behind_our_back(void)
     virDomainPtr domain = raw_domain(&connect);
     ck_assert_int_eq(virDomainUndefine(domain), 0);
     raw_close(connect, domain);
+}
+
+/* ---- the program ---- */
+
+static inline void set_up_on_fake(void)
+{
+    set_up(&subjects[FAKE]);
+}
+
+static inline void set_up_on_test(void)
+{
+    set_up(&subjects[TEST]);
+}
+
+static inline void set_up_on_qemu(void)
+{
+    set_up(&subjects[QEMU]);
+}
+
+/* Without arguments what runs anywhere, with "qemu" what runs on qemu:///system. */
+static inline int virt_lab_main(int argc, char **argv, Suite *(*here)(void), Suite *(*on_qemu)(void))
+{
+    bool is_qemu = argc == 2 && strcmp(argv[1], "qemu") == 0;
+
+    if (argc > 1 && !is_qemu)
+        return EXIT_FAILURE;
+    SRunner *runner = srunner_create(is_qemu ? on_qemu() : here());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 #endif

@@ -42,6 +42,13 @@ START_TEST(defaults)
     ck_assert_uint_eq(c.stop_grace_ms, 10000);
     ck_assert_uint_eq(c.survey_deadline_ms, 500);
     ck_assert_int_eq(c.virt_type, VIRT_CHOICE_AUTO);
+    ck_assert_double_eq(c.cpu_overcommit, 16);
+    ck_assert_double_eq(c.memory_overcommit, 1);
+    ck_assert_double_eq(c.disk_overcommit, 4);
+    ck_assert_uint_eq(c.network_prefix, 24);
+    ck_assert_uint_eq(c.import_deadline_ms, 3600 * 1000);
+    ck_assert_str_eq(c.import_allow, "");
+    ck_assert_uint_eq(c.guest_port, 8775);
     unit_ok(config_check(&c, &e));
 }
 END_TEST
@@ -70,6 +77,15 @@ START_TEST(mistakes_have_a_place)
     refused("workers = 1x\n", ":1: ");
     refused("stop_grace = 5 fortnights\n", "stop_grace");
     refused("virt_type = xen\n", "auto, kvm, qemu");
+    refused("cpu_overcommit = 0.009\n", "0.01 to 1000");
+    refused("cpu_overcommit = 1000.1\n", "0.01 to 1000");
+    refused("cpu_overcommit = 1e2\n", "cpu_overcommit");
+    refused("cpu_overcommit = -1\n", "cpu_overcommit");
+    refused("cpu_overcommit = 1.2.3\n", "cpu_overcommit");
+    refused("cpu_overcommit = inf\n", "cpu_overcommit");
+    refused("cpu_overcommit =\n", "cpu_overcommit");
+    refused("network_prefix = 30\n", "16 to 29");
+    refused("guest_port = 65536\n", "guest_port");
     refused("region = a ;b\n", ":1: ");
     refused("region = a\n  workers = 2\n", ":2: ");
     refused("region = a\nregion = b\n", ":2: ");
@@ -129,12 +145,52 @@ START_TEST(no_auth_stays_at_home)
 }
 END_TEST
 
+/* What each key alone allows, and the whole does not. */
+START_TEST(ranges_are_checked)
+{
+    static const struct {
+        const char *text;
+        const char *needle; /* NULL: it is fine */
+    } table[] = {
+        { "network_pools = 10.0.0.0/8\n", NULL },
+        { "network_pools = 10.1.2.0/24, 192.168.0.0/16\n", NULL },
+        { "network_pools = 100.64.0.0/10\n", NULL },
+        { "network_pools = \n", "network_pools: no range" },
+        { "network_pools = 10.1.2.0\n", "'10.1.2.0' is not a private range" },
+        { "network_pools = 10.1.2.3/24\n", "'10.1.2.3/24' is not a private range" },
+        { "network_pools = 10.1.0.0/16,8.8.8.0/24\n", "'8.8.8.0/24' is not a private range" },
+        { "network_pools = 192.168.0.0/15\n", "'192.168.0.0/15' is not a private range" },
+        { "network_pools = 10.1.2.0/25\n", "smaller than one network" },
+        { "network_pools = 10.1.2.0/25\nnetwork_prefix = 25\n", NULL },
+        { "import_allow = 127.0.0.1/32, 192.168.0.0/16\n", NULL },
+        { "import_allow = 127.0.0.1\n", "import_allow: '127.0.0.1'" },
+        { "import_allow = localhost\n", "import_allow: 'localhost'" },
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        AUTO_CONFIG c = { 0 };
+        struct err e = ERR_INIT;
+        char *path = write_file(table[i].text);
+
+        unit_ok(config_load(path, &c, &e));
+        unlink(path);
+        if (!table[i].needle) {
+            unit_ok(config_check(&c, &e));
+            continue;
+        }
+        unit_fails(config_check(&c, &e), ERR_CONFIG);
+        ck_assert_msg(strstr(e.msg, table[i].needle), "'%s' is not in: %s", table[i].needle, e.msg);
+    }
+}
+END_TEST
+
 START_TEST(what_is_printed_is_read_again)
 {
     AUTO_CONFIG c = { 0 }, again = { 0 };
     struct err e = ERR_INIT;
     char *path = write_file(
-        "region = north\nsurvey_deadline = 750ms\nevent_retention = 36h\noperation_keep = 123\nlisten = unix:/a b,127.0.0.1:0\n");
+        "region = north\nsurvey_deadline = 750ms\nevent_retention = 36h\noperation_keep = 123\nlisten = unix:/a b,127.0.0.1:0\n"
+        "cpu_overcommit = 1.1\nimport_allow = 127.0.0.0/8\n");
     FILE *f;
 
     unit_ok(config_load(path, &c, &e));
@@ -148,6 +204,8 @@ START_TEST(what_is_printed_is_read_again)
     ck_assert_uint_eq(again.event_retention_ms, 36ULL * 3600 * 1000);
     ck_assert_uint_eq(again.operation_keep, 123);
     ck_assert_str_eq(again.listen, c.listen);
+    ck_assert_double_eq(again.cpu_overcommit, 1.1);
+    ck_assert_str_eq(again.import_allow, "127.0.0.0/8");
     ck_assert_str_eq(again.template_dir, c.template_dir);
 }
 END_TEST
@@ -183,5 +241,5 @@ START_TEST(lists_are_split)
 END_TEST
 
 UNIT_MAIN("app_config", defaults, file_then_environment, mistakes_have_a_place, a_named_file_must_exist,
-          environment_mistakes_name_the_variable, no_auth_stays_at_home, what_is_printed_is_read_again, tcp_is_told_from_unix,
-          lists_are_split)
+          environment_mistakes_name_the_variable, no_auth_stays_at_home, ranges_are_checked, what_is_printed_is_read_again,
+          tcp_is_told_from_unix, lists_are_split)

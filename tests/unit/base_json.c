@@ -108,7 +108,7 @@ struct sample {
     uint64_t count;
     char *name, *data;
     bool is_on, count_seen;
-    json_t *tags, *extra;
+    json_t *tags, *extra, *items;
 };
 
 static const struct json_field sample_fields[] = {
@@ -128,6 +128,7 @@ static const struct json_field sample_fields[] = {
     { .name = "on", .kind = JSON_FIELD_BOOL, .offset = offsetof(struct sample, is_on) },
     { .name = "tags", .kind = JSON_FIELD_STRINGS, .offset = offsetof(struct sample, tags), .max = 2 },
     { .name = "extra", .kind = JSON_FIELD_OBJECT, .offset = offsetof(struct sample, extra), .max = 1 },
+    { .name = "items", .kind = JSON_FIELD_ARRAY, .offset = offsetof(struct sample, items), .max = 3 },
 };
 
 static void sample_done(struct sample *s)
@@ -136,6 +137,7 @@ static void sample_done(struct sample *s)
     free(s->data);
     json_decref(s->tags);
     json_decref(s->extra);
+    json_decref(s->items);
 }
 #define AUTO_SAMPLE __attribute__((cleanup(sample_done))) struct sample
 
@@ -152,7 +154,7 @@ START_TEST(decodes_every_kind)
     struct err e = ERR_INIT;
 
     unit_ok(decode("{\"name\":\"\\u20ac\\u20ac\\u20ac\",\"data\":\"a\\n\\u0001\",\"count\":5,\"on\":true,\"tags\":[\"x\",\"y\"],"
-                   "\"extra\":{\"k\":1}}",
+                   "\"extra\":{\"k\":1},\"items\":[1,\"\",{}]}",
                    &s, &e));
     ck_assert_str_eq(s.name, "\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC");
     ck_assert_str_eq(s.data, "a\n\x01");
@@ -160,6 +162,7 @@ START_TEST(decodes_every_kind)
     ck_assert(s.is_on && s.count_seen);
     ck_assert_uint_eq(json_array_size(s.tags), 2);
     ck_assert_uint_eq(json_object_size(s.extra), 1);
+    ck_assert_uint_eq(json_array_size(s.items), 3);
 }
 END_TEST
 
@@ -201,6 +204,8 @@ START_TEST(refusals_name_the_field)
         { "{\"name\":\"a\",\"tags\":[\"\\u0007\"]}", "tags" },
         { "{\"name\":\"a\",\"extra\":[]}", "extra" },
         { "{\"name\":\"a\",\"extra\":{\"a\":1,\"b\":2}}", "extra" },
+        { "{\"name\":\"a\",\"items\":{}}", "items" },
+        { "{\"name\":\"a\",\"items\":[1,2,3,4]}", "items" },
         { "{\"name\":\"a\",\"nmae\":1}", "nmae" },
     };
 

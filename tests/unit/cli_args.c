@@ -9,6 +9,7 @@ static const struct verb verbs[] = {
     { "thing", "list", "[--status S]", NULL },
     { "thing", "make", "NAME FILE --image I [--vcpus N] [--wait]", NULL },
     { "thing", "stop", "NAME [--force]", NULL },
+    { "thing", "born", "NAME [--network NET]... [--ttl TIME] [--wait[=running|ready]]", NULL },
 };
 
 static int parse(const char *const *words, struct args *out, struct err *e)
@@ -42,6 +43,61 @@ START_TEST(verbs_operands_and_options)
     ck_assert(args.is_json);
     ck_assert_str_eq(args.url, "unix:/s");
     ck_assert_str_eq(args.status, "running");
+}
+END_TEST
+
+START_TEST(an_option_may_come_again)
+{
+    struct err e = ERR_INIT;
+    struct args args;
+
+    unit_ok(parse(WORDS("thing", "born", "--network", "a", "x", "--network=b,ip=10.0.0.9"), &args, &e));
+    ck_assert_uint_eq(args.networks.count, 2);
+    ck_assert_str_eq(args.networks.items[0], "a");
+    ck_assert_str_eq(args.networks.items[1], "b,ip=10.0.0.9");
+    ck_assert_str_eq(args.operands[0], "x");
+}
+END_TEST
+
+START_TEST(what_is_waited_for)
+{
+    struct err e = ERR_INIT;
+    struct args args;
+
+    unit_ok(parse(WORDS("thing", "born", "x"), &args, &e));
+    ck_assert_ptr_null(args.wait);
+    unit_ok(parse(WORDS("thing", "born", "--wait", "x"), &args, &e));
+    ck_assert_str_eq(args.wait, "running");
+    unit_ok(parse(WORDS("thing", "born", "x", "--wait"), &args, &e));
+    ck_assert_str_eq(args.wait, "running");
+    unit_ok(parse(WORDS("thing", "born", "--wait", "ready", "x"), &args, &e));
+    ck_assert_str_eq(args.wait, "ready");
+    unit_ok(parse(WORDS("thing", "born", "x", "--wait=ready"), &args, &e));
+    ck_assert_str_eq(args.wait, "ready");
+    REFUSED(WORDS("thing", "born", "x", "--wait=later"));
+    REFUSED(WORDS("thing", "make", "a", "b", "--image=i", "--wait=ready"));
+}
+END_TEST
+
+START_TEST(times)
+{
+    static const struct {
+        const char *text;
+        uint64_t seconds;
+    } cases[] = { { "0", 0 }, { "90", 90 }, { "90s", 90 }, { "10min", 600 }, { "2h", 7200 }, { "7d", 604800 } };
+    static const char *const wrong[] = { "", "s", "-1", "1m", "1.5h", " 1h", "1h ", "99999999999999999999d", "5000000000" };
+    struct err e = ERR_INIT;
+    struct args args;
+    uint64_t seconds;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        ck_assert_int_eq(args_seconds(cases[i].text, &seconds), 0);
+        ck_assert_uint_eq(seconds, cases[i].seconds);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        ck_assert_int_lt(args_seconds(wrong[i], &seconds), 0);
+        REFUSED(WORDS("thing", "born", "x", "--ttl", wrong[i]));
+    }
 }
 END_TEST
 
@@ -90,4 +146,5 @@ START_TEST(wrong_usage_is_refused)
 }
 END_TEST
 
-UNIT_MAIN("cli_args", verbs_operands_and_options, words_behind_two_dashes, help_needs_no_verb, wrong_usage_is_refused)
+UNIT_MAIN("cli_args", verbs_operands_and_options, an_option_may_come_again, what_is_waited_for, times, words_behind_two_dashes,
+          help_needs_no_verb, wrong_usage_is_refused)

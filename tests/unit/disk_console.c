@@ -1,4 +1,4 @@
-/* console: the end of a log over rotated files, by lines and by bytes, and what cannot be read. */
+/* console: the end of a log over rotated files, by lines and by bytes, what is new in it, and what cannot be read. */
 #define _GNU_SOURCE
 #include "disk_lab.h"
 
@@ -171,5 +171,86 @@ START_TEST(ids_are_checked)
 }
 END_TEST
 
+/* What is new behind *offset. */
+static void expect_news(const struct fixture *f, uint64_t *offset, size_t max_bytes, const char *text)
+{
+    AUTO_FREE char *said = NULL;
+    struct err e = ERR_INIT;
+    size_t len = 99;
+
+    unit_ok(disk_console_follow(f->disk, VM_ID, offset, max_bytes, &said, &len, &e));
+    ck_assert_str_eq(said, text);
+    ck_assert_uint_eq(len, strlen(text));
+}
+
+START_TEST(following)
+{
+    FIXTURE f;
+    fixture_open(&f);
+    uint64_t offset = 0;
+
+    expect_news(&f, &offset, 100, "");
+    lab_write(&f.lab, FOLDER "console.log.0", "older\n", 6);
+    lab_write(&f.lab, FOLDER "console.log", "", 0);
+    expect_news(&f, &offset, 100, "");
+    lab_run(&f.lab, "printf 'one\ntwo' >> " FOLDER "console.log");
+    expect_news(&f, &offset, 100, "one\ntwo");
+    ck_assert_uint_eq(offset, 7);
+    expect_news(&f, &offset, 100, "");
+    lab_run(&f.lab, "printf '\nthree\n' >> " FOLDER "console.log");
+    expect_news(&f, &offset, 0, "");
+    ck_assert_uint_eq(offset, 14);
+    lab_run(&f.lab, "printf '1234567890' >> " FOLDER "console.log");
+    expect_news(&f, &offset, 4, "7890");
+    ck_assert_uint_eq(offset, 24);
+}
+END_TEST
+
+START_TEST(following_over_a_rotation)
+{
+    FIXTURE f;
+    fixture_open(&f);
+    uint64_t offset = 0;
+
+    lab_run(&f.lab, "printf 'one\ntwo\n' > " FOLDER "console.log");
+    expect_news(&f, &offset, 100, "one\ntwo\n");
+    lab_run(&f.lab, "cd " FOLDER " && mv console.log console.log.0 && printf three > console.log");
+    expect_news(&f, &offset, 100, "three");
+    ck_assert_uint_eq(offset, 5);
+    lab_run(&f.lab, "rm " FOLDER "console.log");
+    expect_news(&f, &offset, 100, "");
+    lab_run(&f.lab, "printf 'another one' > " FOLDER "console.log");
+    expect_news(&f, &offset, 100, "another one");
+    lab_run(&f.lab, "rm -r " FOLDER);
+    expect_news(&f, &offset, 100, "");
+    ck_assert_uint_eq(offset, 0);
+}
+END_TEST
+
+START_TEST(following_only_what_is_ours_to_read)
+{
+    FIXTURE f;
+    fixture_open(&f);
+    char *said = NULL;
+    struct err e = ERR_INIT;
+    uint64_t offset = 3;
+    size_t len = 0;
+    uid_t us = geteuid();
+
+    lab_run(&f.lab, "ln -s /etc/passwd " FOLDER "console.log");
+    unit_fails(disk_console_follow(f.disk, VM_ID, &offset, 100, &said, &len, &e), ERR_FORBIDDEN);
+    lab_run(&f.lab, "rm " FOLDER "console.log && mkfifo " FOLDER "console.log");
+    unit_fails(disk_console_follow(f.disk, VM_ID, &offset, 100, &said, &len, &e), ERR_FORBIDDEN);
+    lab_run(&f.lab, "chmod 755 . " FOLDER " && cd " FOLDER " && rm console.log && umask 777 && echo secret > console.log");
+    ck_assert(us != 0 || seteuid(65534) == 0);
+    unit_fails(disk_console_follow(f.disk, VM_ID, &offset, 100, &said, &len, &e), ERR_FORBIDDEN);
+    ck_assert_int_eq(seteuid(us), 0);
+    unit_fails(disk_console_follow(f.disk, "..", &offset, 100, &said, &len, &e), ERR_INTERNAL);
+    ck_assert_uint_eq(offset, 3);
+    ck_assert_ptr_null(said);
+}
+END_TEST
+
 UNIT_MAIN("disk_console", absent_is_empty, last_lines, rotated_files_are_joined_by_age, long_logs, bytes_pass_as_they_are,
-          denied_files, only_regular_files_are_read, ids_are_checked)
+          denied_files, only_regular_files_are_read, ids_are_checked, following, following_over_a_rotation,
+          following_only_what_is_ours_to_read)

@@ -133,9 +133,10 @@ START_TEST(scan_knows_ours)
 
     lab_run(&l, "cd state && touch computed.db computed.db-wal computed.db-shm computed.db.before-12 && mkdir -p probe/x "
                 "instances/" VM_ID);
-    lab_run(&l, "cd state/images && touch " IMAGE_ID ".qcow2 " IMAGE_ID ".raw " IMAGE_ID ".part");
+    lab_run(&l, "cd state/images && touch " IMAGE_ID ".qcow2 " IMAGE_ID ".raw " IMAGE_ID ".part " IMAGE_ID ".fetch");
     lab_run(&l,
-            "cd state/instances/" VM_ID " && touch disk.qcow2 disk.qcow2.tmp console.log console.log.0 console.log.9 seed.iso");
+            "cd state/instances/" VM_ID " && touch disk.qcow2 disk.qcow2.tmp console.log console.log.0 console.log.9 seed.iso "
+            "seed.iso.tmp");
     AUTO_FREE char *found = unknown(&l, d);
     ck_assert_str_eq(found, "");
 }
@@ -174,12 +175,12 @@ START_TEST(scan_reports_the_rest)
 }
 END_TEST
 
-START_TEST(free_bytes_and_paths)
+START_TEST(space_and_paths)
 {
     LAB l;
     lab_open(&l);
     AUTO(disk) d = lab_disk(&l);
-    uint64_t bytes = 0;
+    struct disk_space space = { 0 };
     struct err e = ERR_INIT;
     AUTO_FREE char *image = disk_image_path(d, IMAGE_ID, DISK_FORMAT_RAW), *overlay = disk_overlay_path(d, VM_ID),
                    *console = disk_console_path(d, VM_ID);
@@ -187,8 +188,11 @@ START_TEST(free_bytes_and_paths)
     AUTO_FREE char *overlay_said = lab_path(&l, "state/instances/" VM_ID "/disk.qcow2");
     AUTO_FREE char *console_said = lab_path(&l, "state/instances/" VM_ID "/console.log");
 
-    unit_ok(disk_free_bytes(d, &bytes, &e));
-    ck_assert_uint_gt(bytes, 0);
+    unit_ok(disk_space(d, &space, &e));
+    ck_assert_uint_gt(space.free_bytes, 0);
+    ck_assert_uint_ge(space.total_bytes, space.free_bytes);
+    AUTO_FREE char *total = lab_must(&l, "echo $(($(stat -f -c '%%b * %%S' state)))");
+    ck_assert_uint_eq(space.total_bytes, strtoull(total, NULL, 10));
     ck_assert_str_eq(image, image_said);
     ck_assert_str_eq(overlay, overlay_said);
     ck_assert_str_eq(console, console_said);
@@ -197,4 +201,4 @@ END_TEST
 
 UNIT_MAIN("disk_disk", open_makes_folders, open_adds_passage_and_keeps_the_rest, lock_lets_one_in, symlinks_lead_nowhere,
           state_dir_itself_may_be_a_symlink, missing_parent_is_an_error, emptiness, scan_knows_ours, scan_reports_the_rest,
-          free_bytes_and_paths)
+          space_and_paths)

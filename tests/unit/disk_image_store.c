@@ -212,10 +212,37 @@ START_TEST(removal)
     struct err e = ERR_INIT;
 
     unit_ok(disk_image_remove(f.disk, IMAGE_ID, &e));
-    lab_run(&f.lab, "touch " PART " " RAW " " QCOW2 " " RAW ".bak && chmod 444 " RAW);
+    lab_run(&f.lab, "touch " PART " state/images/" IMAGE_ID ".fetch " RAW " " QCOW2 " " RAW ".bak && chmod 444 " RAW);
     unit_ok(disk_image_remove(f.disk, IMAGE_ID, &e));
     lab_run(&f.lab, "test \"$(ls state/images)\" = " IMAGE_ID ".raw.bak");
     unit_fails(disk_image_remove(f.disk, "..", &e), ERR_INTERNAL);
+}
+END_TEST
+
+START_TEST(opening)
+{
+    FIXTURE f;
+    fixture_open(&f);
+    struct image_facts facts = { 0 };
+    struct err e = ERR_INIT;
+    AUTO_CLOSE int fd = -1;
+    uint64_t size = 7;
+    char content[20] = "";
+
+    unit_fails(disk_image_open(f.disk, IMAGE_ID, DISK_FORMAT_RAW, &fd, &size, &e), ERR_IMAGE_NOT_FOUND);
+    upload(&f, "some bytes", 10);
+    unit_fails(disk_image_open(f.disk, IMAGE_ID, DISK_FORMAT_RAW, &fd, &size, &e), ERR_IMAGE_NOT_FOUND);
+    unit_ok(seal(&f, DISK_FORMAT_RAW, &facts, &e));
+    unit_fails(disk_image_open(f.disk, IMAGE_ID, DISK_FORMAT_QCOW2, &fd, &size, &e), ERR_IMAGE_NOT_FOUND);
+    unit_fails(disk_image_open(f.disk, "../x", DISK_FORMAT_RAW, &fd, &size, &e), ERR_INTERNAL);
+    ck_assert(fd == -1 && size == 7);
+    unit_ok(disk_image_open(f.disk, IMAGE_ID, DISK_FORMAT_RAW, &fd, &size, &e));
+    ck_assert_uint_eq(size, 10);
+    unit_ok(disk_image_remove(f.disk, IMAGE_ID, &e));
+    ck_assert_int_eq(read(fd, content, sizeof(content)), 10); /* whoever has it open reads on */
+    ck_assert_str_eq(content, "some bytes");
+    lab_run(&f.lab, "ln -s /etc/passwd " RAW);
+    unit_fails(disk_image_open(f.disk, IMAGE_ID, DISK_FORMAT_RAW, &fd, &size, &e), ERR_IMAGE_NOT_FOUND);
 }
 END_TEST
 
@@ -269,11 +296,12 @@ START_TEST(killed_seals_are_finished)
 END_TEST
 
 UNIT_MAIN("disk_image_store", upload_and_seal, large_images, seal_qcow2, refused_images_stay_unsealed, one_upload_at_a_time,
-          sealed_bytes_never_change, symlinks_are_not_followed, cancelled_seals, removal, full_disks, killed_seals_are_finished)
+          sealed_bytes_never_change, symlinks_are_not_followed, cancelled_seals, removal, opening, full_disks,
+          killed_seals_are_finished)
 
 #else
 
 UNIT_MAIN("disk_image_store", upload_and_seal, large_images, seal_qcow2, refused_images_stay_unsealed, one_upload_at_a_time,
-          sealed_bytes_never_change, symlinks_are_not_followed, cancelled_seals, removal)
+          sealed_bytes_never_change, symlinks_are_not_followed, cancelled_seals, removal, opening)
 
 #endif

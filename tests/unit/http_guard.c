@@ -13,6 +13,7 @@ static const struct route routes[] = {
     { "POST", "/v1/things", "thing:create", .handle = answer },
     { "DELETE", "/v1/things", "thing:delete", .handle = answer },
     { "POST", "/v1/empty", "thing:create", .handle = answer, .flags = ROUTE_NO_BODY },
+    { "POST", "/v1/any", "thing:create", .handle = answer, .flags = ROUTE_ANY_BODY },
 };
 static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error };
 
@@ -317,6 +318,10 @@ START_TEST(wants_json_where_a_body_may_be)
         { POST("/v1/things", "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 2\r\n", "{}"), 415 },
         { POST("/v1/things", "Content-Length: 2\r\n", "{}"), 415 },
         { POST("/v1/things", "Transfer-Encoding: chunked\r\n", "0\r\n\r\n"), 415 },
+        { POST("/v1/any", "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n", "a=b"), 200 },
+        { POST("/v1/any", "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 2\r\n", "{}"), 200 },
+        { POST("/v1/any", "Content-Length: 2\r\n", "{}"), 200 },
+        { POST("/v1/any", "Content-Length: 2097152\r\nExpect: 100-continue\r\n", ""), 413 },
         { POST("/v1/empty", JSON "Content-Length: 2\r\n", "{}"), 400 },
         { POST("/v1/empty", "Content-Length: 0\r\n", ""), 200 },
         { "DELETE /v1/things HTTP/1.1\r\nHost: localhost\r\n" JSON "Content-Length: 2\r\n\r\n{}", 400 },
@@ -340,6 +345,7 @@ START_TEST(answers_only_in_wanted_types)
         { "", "application/*", 200 },
         { "", "text/plain", 200 },
         { "", "text/event-stream", 200 },
+        { "", "application/octet-stream", 200 },
         { "", "text/html,application/xhtml+xml,*/*;q=0.8", 200 },
         { "", "image/png", 406 },
         { "", "application/xml", 406 },

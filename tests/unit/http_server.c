@@ -138,6 +138,28 @@ START_TEST(refuses_addresses_that_are_none)
 }
 END_TEST
 
+/* Addresses of documentation, which no host has. */
+START_TEST(binds_freely_where_it_is_told_to)
+{
+    static const char *const elsewhere[] = { "192.0.2.1:0", "[2001:db8::1]:0" };
+
+    lab_prepare();
+    for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++) {
+        const char *const listen[] = { elsewhere[i], NULL };
+        struct http_config config = { .listen = listen };
+
+        unit_fails(http_new(&config, doors, lab_timer, &lab_http, &e), ERR_CONFIG);
+        config.is_free_bound = true;
+        unit_ok(http_new(&config, doors, lab_timer, &lab_http, &e));
+        ck_assert(strncmp(http_url(lab_http, 0) + strlen("http://"), elsewhere[i], strlen(elsewhere[i]) - 1) == 0);
+        unit_ok(http_start(lab_http, &e));
+        http_free(lab_http);
+    }
+    lab_http = NULL;
+    lab_stop();
+}
+END_TEST
+
 START_TEST(refuses_an_address_in_use)
 {
     make_dir();
@@ -432,7 +454,7 @@ START_TEST(frees_what_was_never_started)
 END_TEST
 
 UNIT_MAIN("http_server", listens_on_several_addresses, asks_no_host_of_unix_clients, refuses_addresses_that_are_none,
-          refuses_an_address_in_use, replaces_a_socket_that_was_left_behind, never_removes_what_is_not_its_own,
-          answers_nobody_before_the_start, refuses_routes_without_an_action, caps_connections_per_address,
-          caps_connections_in_all, ends_slow_headers, ends_slow_headers_of_a_second_request, ends_slow_bodies,
-          lets_slow_streams_live, quiesces_and_finishes, stops_under_load, frees_what_was_never_started)
+          binds_freely_where_it_is_told_to, refuses_an_address_in_use, replaces_a_socket_that_was_left_behind,
+          never_removes_what_is_not_its_own, answers_nobody_before_the_start, refuses_routes_without_an_action,
+          caps_connections_per_address, caps_connections_in_all, ends_slow_headers, ends_slow_headers_of_a_second_request,
+          ends_slow_bodies, lets_slow_streams_live, quiesces_and_finishes, stops_under_load, frees_what_was_never_started)

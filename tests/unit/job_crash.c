@@ -123,6 +123,7 @@ static void want_job(struct jobs *js, struct store *s, bool job_fails, char *id)
     AUTO(job) found = NULL;
     struct job j = { .kind = (char *)(uintptr_t)file_kind.name,
                      .params = (char *)(uintptr_t)(job_fails ? "{\"fail\":true}" : "{}"),
+                     .details = (char *)(uintptr_t) "{}",
                      .timeout_ms = 600 * 1000 };
 
     must(txn_write(s, &t, &e) == 0);

@@ -94,7 +94,9 @@ START_TEST(submits_known_kinds_only)
 {
     struct err e = ERR_INIT;
     AUTO(txn) t = NULL;
-    struct job j = { .kind = (char *)(uintptr_t) "test.future", .params = (char *)(uintptr_t) "{}" };
+    struct job j = { .kind = (char *)(uintptr_t) "test.future",
+                     .params = (char *)(uintptr_t) "{}",
+                     .details = (char *)(uintptr_t) "{}" };
 
     world_open(":memory:");
     unit_ok(txn_write(world.store, &t, &e));

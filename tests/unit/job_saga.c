@@ -421,8 +421,10 @@ static char *literal(const char *s)
 
 START_TEST(ends_what_another_version_left)
 {
-    struct job unknown_kind = { .kind = literal("test.future"), .params = literal("{}") };
-    struct job unknown_step = { .kind = literal("test.make"), .params = literal("{}"), .step = 7, .timeout_ms = 1000 };
+    struct job unknown_kind = { .kind = literal("test.future"), .params = literal("{}"), .details = literal("{}") };
+    struct job unknown_step = {
+        .kind = literal("test.make"), .params = literal("{}"), .details = literal("{}"), .step = 7, .timeout_ms = 1000
+    };
 
     open_in_memory();
     insert_row(&unknown_kind);
@@ -443,6 +445,7 @@ START_TEST(counts_the_deadline_in_this_boot)
 {
     struct job j = { .kind = literal("test.make"),
                      .params = literal("{}"),
+                     .details = literal("{}"),
                      .step = 1,
                      .timeout_ms = 600 * 1000,
                      .deadline_boot_ms = 1,

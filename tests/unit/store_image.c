@@ -46,6 +46,9 @@ START_TEST(every_column_comes_back)
     i.status_reason = (char *)"reason";
     i.size_bytes = 3;
     i.virtual_size_bytes = 5;
+    i.min_disk_gib = 11;
+    i.min_memory_mib = 13;
+    i.properties = (char *)"{\"os\":\"debian\"}";
     i.created_at_ms = 7;
     (void)str_copy(i.job, sizeof(i.job), job);
     LAB_WRITE(store_image_insert(t, &i, &e));
@@ -58,6 +61,9 @@ START_TEST(every_column_comes_back)
     ck_assert_int_eq(back->status, IMAGE_SAVING);
     ck_assert_str_eq(back->status_reason, "reason");
     ck_assert_uint_eq(back->size_bytes, 3);
+    ck_assert_uint_eq(back->min_disk_gib, 11);
+    ck_assert_uint_eq(back->min_memory_mib, 13);
+    ck_assert_str_eq(back->properties, "{\"os\":\"debian\"}");
     ck_assert_uint_eq(back->virtual_size_bytes, 5);
     ck_assert_str_eq(back->sha256, i.sha256);
     ck_assert_str_eq(back->job, job);
@@ -229,6 +235,51 @@ START_TEST(pages_go_on_behind_a_deleted_marker)
 }
 END_TEST
 
-UNIT_MAIN("store_image", every_column_comes_back, a_name_is_unique_in_its_project, a_project_sees_its_own_and_public_ones,
-          the_own_comes_before_a_public_one, states_are_compared_and_set, activating_writes_what_was_found, an_image_in_use_stays,
+START_TEST(a_format_is_found_later)
+{
+    struct image i, *back;
+
+    lab_open_memory();
+    i = lab_image("debian");
+    LAB_WRITE(store_image_insert(t, &i, &e));
+    for (int f = 0; f < DISK_FORMAT_COUNT; f++) {
+        LAB_WRITE(store_image_set_format(t, i.id, (enum disk_format)f, &e));
+        back = get(i.id);
+        ck_assert_int_eq(back->disk_format, f);
+        image_free(back);
+    }
+    LAB_FAILS(store_image_set_format(t, job, DISK_FORMAT_RAW, &e), ERR_IMAGE_NOT_FOUND);
+    lab_done();
+}
+END_TEST
+
+START_TEST(a_change_changes_what_is_named)
+{
+    const uint64_t disk = 3, memory = 5;
+    const struct image_change all = { "other", "{\"a\":\"b\"}", &disk, &memory }, none = { 0 }, taken = { .name = "free" };
+    struct image i, second, *back;
+
+    lab_open_memory();
+    i = lab_image("debian");
+    second = lab_image("free");
+    LAB_WRITE(store_image_insert(t, &i, &e));
+    LAB_WRITE(store_image_insert(t, &second, &e));
+    LAB_WRITE(store_image_change(t, i.id, &all, &e));
+    LAB_WRITE(store_image_change(t, i.id, &none, &e));
+    back = get(i.id);
+    ck_assert_str_eq(back->name, "other");
+    ck_assert_str_eq(back->properties, "{\"a\":\"b\"}");
+    ck_assert_uint_eq(back->min_disk_gib, 3);
+    ck_assert_uint_eq(back->min_memory_mib, 5);
+    image_free(back);
+    LAB_FAILS(store_image_change(t, i.id, &taken, &e), ERR_NAME_TAKEN);
+    ck_assert_str_eq(e.msg, "the name 'free' is taken");
+    LAB_FAILS(store_image_change(t, job, &all, &e), ERR_IMAGE_NOT_FOUND);
+    lab_done();
+}
+END_TEST
+
+UNIT_MAIN("store_image", a_format_is_found_later, a_change_changes_what_is_named, every_column_comes_back,
+          a_name_is_unique_in_its_project, a_project_sees_its_own_and_public_ones, the_own_comes_before_a_public_one,
+          states_are_compared_and_set, activating_writes_what_was_found, an_image_in_use_stays,
           pages_go_on_behind_a_deleted_marker)

@@ -5,7 +5,9 @@
 
 static struct job make(const char *kind, int64_t created_at_ms)
 {
-    struct job j = { .kind = (char *)kind, .params = (char *)"{}", .timeout_ms = 1000, .created_at_ms = created_at_ms };
+    struct job j = {
+        .kind = (char *)kind, .params = (char *)"{}", .details = (char *)"{}", .timeout_ms = 1000, .created_at_ms = created_at_ms
+    };
 
     id_uuid(j.id);
     id_uuid(j.target);
@@ -74,6 +76,7 @@ START_TEST(every_column_comes_back)
     j.step = 5;
     j.progress = 7;
     j.attempts = 11;
+    j.details = (char *)"{\"bytes\":1}";
     j.is_cancel_requested = true;
     id_uuid(j.after);
     j.timeout_ms = 13;
@@ -98,6 +101,7 @@ START_TEST(every_column_comes_back)
     ck_assert_uint_eq(back->progress, 7);
     ck_assert_uint_eq(back->attempts, 11);
     ck_assert_str_eq(back->params, "{}");
+    ck_assert_str_eq(back->details, "{\"bytes\":1}");
     ck_assert(back->is_cancel_requested);
     ck_assert_str_eq(back->after, j.after);
     ck_assert_int_eq(back->timeout_ms, 13);
@@ -442,8 +446,35 @@ START_TEST(what_ended_is_pruned)
 }
 END_TEST
 
-UNIT_MAIN("store_job", every_column_comes_back, the_oldest_is_claimed_first, a_claim_that_is_rolled_back_is_none,
-          a_job_waits_for_the_one_before, a_pruned_job_holds_none_up, a_deferred_job_waits_for_its_time,
-          a_due_job_is_claimed_again, progress_is_of_running_jobs, a_job_ends_once, a_success_is_whole, a_cancel_is_a_request,
-          the_next_life_goes_on, pages_are_newest_first, an_unknown_marker_is_refused, a_project_sees_its_own,
-          what_ended_is_pruned)
+START_TEST(only_a_running_one_reports)
+{
+    struct job j;
+    struct job *claimed, *back;
+    int64_t next_ms;
+
+    lab_open_memory();
+    j = add("image.import", 1);
+    LAB_FAILS(store_job_report(t, j.id, 7, "{}", &e), ERR_CONFLICT);
+    claimed = claim(&next_ms);
+    LAB_WRITE(store_job_report(t, j.id, 7, "{\"bytes\":5}", &e));
+    back = get(j.id);
+    ck_assert_uint_eq(back->progress, 7);
+    ck_assert_str_eq(back->details, "{\"bytes\":5}");
+    job_free(back);
+    LAB_WRITE(store_job_progress(t, claimed, &e));
+    back = get(j.id);
+    ck_assert_str_eq(back->details, "{\"bytes\":5}");
+    job_free(back);
+    end_job(claimed, JOB_SUCCEEDED);
+    job_free(claimed);
+    LAB_FAILS(store_job_report(t, j.id, 8, "{}", &e), ERR_CONFLICT);
+    LAB_FAILS(store_job_report(t, j.target, 8, "{}", &e), ERR_OPERATION_NOT_FOUND);
+    lab_done();
+}
+END_TEST
+
+UNIT_MAIN("store_job", only_a_running_one_reports, every_column_comes_back, the_oldest_is_claimed_first,
+          a_claim_that_is_rolled_back_is_none, a_job_waits_for_the_one_before, a_pruned_job_holds_none_up,
+          a_deferred_job_waits_for_its_time, a_due_job_is_claimed_again, progress_is_of_running_jobs, a_job_ends_once,
+          a_success_is_whole, a_cancel_is_a_request, the_next_life_goes_on, pages_are_newest_first, an_unknown_marker_is_refused,
+          a_project_sees_its_own, what_ended_is_pruned)

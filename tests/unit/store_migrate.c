@@ -114,6 +114,8 @@ static const struct {
     { "USE TEMP B-TREE FOR ORDER BY", "FROM flavor ORDER BY vcpus" },
     { "USE TEMP B-TREE FOR ORDER BY", "FROM vm WHERE name = ?2" },
     { "USE TEMP B-TREE FOR ORDER BY", "FROM image WHERE name = ?1" },
+    { "USE TEMP B-TREE FOR ORDER BY", "FROM json_each(?1) AS wanted" },
+    { "SCAN wanted VIRTUAL TABLE INDEX 1:", "FROM json_each(?1) AS wanted" },
     { "SCAN event", "ORDER BY seq LIMIT 1" },
     { "SCAN event", "ORDER BY seq DESC LIMIT 1" },
     { "SCAN audit", "ORDER BY seq LIMIT 1" },
@@ -200,5 +202,88 @@ START_TEST(a_claim_reads_pending_jobs_only)
 }
 END_TEST
 
-UNIT_MAIN("store_migrate", a_new_file_needs_no_copy, an_old_file_is_copied_first, what_was_run_is_not_run_again,
-          a_failed_one_leaves_nothing, a_newer_one_is_refused, every_statement_has_its_index, a_claim_reads_pending_jobs_only)
+/* Two VMs on one image, one with a task and a fault, and a job. */
+static const char first_rows[] =
+    "INSERT INTO image SELECT '10000000-0000-4000-8000-000000000000', 'tiny', id, 1, 'qcow2', 'active', NULL, 1, 2,"
+    "  '0123456789012345678901234567890123456789012345678901234567890123', NULL, 3, 4 FROM project;"
+    "INSERT INTO vm SELECT '20000000-0000-4000-8000-000000000001', 'web', id, 'error', 'crashed', 'vm.stop',"
+    "  '30000000-0000-4000-8000-000000000001', 'small', 1, 1024, 10, '10000000-0000-4000-8000-000000000000', 'tiny', "
+    "'{\"a\":\"b\"}',"
+    "  '[\"t\"]', 1, 0, 'internal', 'message', 'detail', 5, 6, 7, 8 FROM project;"
+    "INSERT INTO vm SELECT '20000000-0001-4000-8000-000000000002', 'web', id, 'running', NULL, NULL, NULL, NULL, 2, 2048, 20,"
+    "  '10000000-0000-4000-8000-000000000000', 'tiny', '{}', '[]', 0, 1, NULL, NULL, NULL, 5, 7, 8, 9 FROM project;"
+    "INSERT INTO job SELECT '30000000-0000-4000-8000-000000000001', 'vm.stop', 'ann', id, 0, NULL, NULL,"
+    "  '20000000-0000-4000-8000-000000000001', 'pending', 'forward', 0, 0, 0, '{}', 0, NULL, 1000, 0, NULL, 0, NULL, NULL, NULL,"
+    "  1, 0, 1, 0 FROM project;";
+
+static void make_first_version(void)
+{
+    const struct migration_list first = { store_migrations.items, 1 };
+    sqlite3 *db = lab_sqlite();
+
+    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL), SQLITE_OK);
+    unit_ok(migrate(db, lab_path, &first, &e));
+    ck_assert_msg(sqlite3_exec(db, first_rows, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+static void check_first_vm(void)
+{
+    struct vm *vm = NULL;
+
+    LAB_READ(store_vm_get(t, NULL, "20000000-0000-4000-8000-000000000001", &vm, &e));
+    ck_assert_str_eq(vm->name, "web");
+    ck_assert_str_eq(vm->hostname, "vm-20000000-0000");
+    ck_assert_str_eq(vm->project, project);
+    ck_assert_int_eq(vm->status, VM_ERROR);
+    ck_assert_str_eq(vm->status_reason, "crashed");
+    ck_assert_int_eq(vm->task, VM_TASK_STOP);
+    ck_assert_str_eq(vm->job, "30000000-0000-4000-8000-000000000001");
+    ck_assert_str_eq(vm->flavor, "small");
+    ck_assert_uint_eq(vm->vcpus, 1);
+    ck_assert_uint_eq(vm->memory_mib, 1024);
+    ck_assert_uint_eq(vm->disk_gib, 10);
+    ck_assert_str_eq(vm->image_name, "tiny");
+    ck_assert_str_eq(vm->metadata, "{\"a\":\"b\"}");
+    ck_assert_str_eq(vm->tags, "[\"t\"]");
+    ck_assert(vm->autostart && !vm->is_name_unique && !vm->is_locked);
+    ck_assert_ptr_null(vm->keypair);
+    ck_assert_int_eq(vm->expires_at_ms + vm->ready_at_ms, 0);
+    ck_assert_str_eq(vm->fault.code, "internal");
+    ck_assert_str_eq(vm->fault.message, "message");
+    ck_assert_str_eq(vm->fault.detail, "detail");
+    ck_assert_int_eq(vm->observed_at_ms, 5);
+    ck_assert_int_eq(vm->created_at_ms, 6);
+    ck_assert_int_eq(vm->updated_at_ms, 7);
+    ck_assert_int_eq(vm->row_version, 8);
+    vm_free(vm);
+}
+
+START_TEST(the_first_version_keeps_its_rows)
+{
+    struct image *image = NULL;
+    char copy[128];
+
+    lab_make_dir();
+    make_first_version();
+    lab_open(lab_path);
+    check_first_vm();
+    LAB_READ(store_image_get(t, project, "10000000-0000-4000-8000-000000000000", &image, &e));
+    ck_assert_str_eq(image->properties, "{}");
+    ck_assert_uint_eq(image->min_disk_gib + image->min_memory_mib, 0);
+    image_free(image);
+    LAB_ASK_EQ("SELECT hostname FROM vm ORDER BY id", "vm-20000000-0000,vm-20000000-0001");
+    LAB_ASK_EQ("SELECT details FROM job", "{}");
+    LAB_ASK_EQ("SELECT count(*) FROM pragma_foreign_key_check", "0");
+    LAB_ASK_EQ("PRAGMA integrity_check", "ok");
+    /* What refers to the old table by name would refer to nothing. */
+    LAB_ASK_EQ("SELECT count(*) FROM sqlite_schema WHERE sql LIKE '%vm\\_2%' ESCAPE '\\'", "0");
+    copy_name(copy, sizeof(copy), 1);
+    ck_assert_int_eq(access(copy, F_OK), 0);
+    lab_done();
+}
+END_TEST
+
+UNIT_MAIN("store_migrate", the_first_version_keeps_its_rows, a_new_file_needs_no_copy, an_old_file_is_copied_first,
+          what_was_run_is_not_run_again, a_failed_one_leaves_nothing, a_newer_one_is_refused, every_statement_has_its_index,
+          a_claim_reads_pending_jobs_only)

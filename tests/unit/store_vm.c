@@ -49,6 +49,11 @@ START_TEST(every_column_comes_back)
     vm.tags = (char *)"[\"t\"]";
     vm.autostart = true;
     vm.is_name_unique = false;
+    (void)str_copy(vm.hostname, sizeof(vm.hostname), "host");
+    vm.keypair = (char *)"me";
+    vm.is_locked = true;
+    vm.expires_at_ms = 17;
+    vm.ready_at_ms = 19;
     vm.fault = (struct fault){ (char *)"disk_full", (char *)"message", (char *)"detail" };
     vm.observed_at_ms = 11;
     vm.created_at_ms = 13;
@@ -71,6 +76,12 @@ START_TEST(every_column_comes_back)
     ck_assert_str_eq(back->tags, vm.tags);
     ck_assert(back->autostart);
     ck_assert(!back->is_name_unique);
+    ck_assert_str_eq(back->hostname, "host");
+    ck_assert_str_eq(back->keypair, "me");
+    ck_assert(back->is_locked);
+    ck_assert_int_eq(back->expires_at_ms, 17);
+    ck_assert_int_eq(back->ready_at_ms, 19);
+    ck_assert_uint_eq(back->ports.count, 0);
     ck_assert_str_eq(back->fault.code, "disk_full");
     ck_assert_str_eq(back->fault.message, "message");
     ck_assert_str_eq(back->fault.detail, "detail");

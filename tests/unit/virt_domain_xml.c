@@ -27,7 +27,7 @@ static struct virt_domain plain_domain(void)
 
 static struct domain_xml_host plain_host(const char *template_dir, const char *type)
 {
-    return (struct domain_xml_host){ .template_dir = template_dir, .domain_type = type, .has_dac = true };
+    return (struct domain_xml_host){ .template_dir = template_dir, .domain_type = type, .has_dac = true, .has_filters = true };
 }
 
 static char *read_file(const char *path)
@@ -216,6 +216,107 @@ START_TEST(names_no_security_model_that_the_host_lacks)
 }
 END_TEST
 
+static const struct virt_nic two_nics[] = {
+    { .network = "5b7d7c1e-4b51-4f0a-8f5e-52b0c9a3d333", .mac = "52:54:00:12:34:56", .ipv4 = "10.77.0.2" },
+    { .network = "6b7d7c1e-4b51-4f0a-8f5e-52b0c9a3d444", .mac = "52:54:00:12:34:57" },
+};
+static const struct virt_nic user_nic = { .mac = "52:54:00:12:34:58" };
+#define SEED "/var/lib/computed/instances/3f0c4a52-8a3e-4f0e-9d0b-6f3f1c2a7b10/seed.iso"
+
+START_TEST(puts_it_on_its_networks_with_its_seed)
+{
+    struct virt_domain d = plain_domain();
+
+    d.seed_path = SEED;
+    d.nics = two_nics;
+    d.nic_count = ARRAY_LEN(two_nics);
+    AUTO_FREE char *text = built(TEMPLATES, "kvm", &d);
+    check_golden("nics-and-seed", text);
+}
+END_TEST
+
+/* The administrator's own interface stays, behind the VM's; the seed goes where the disk is, and not before it. */
+START_TEST(fits_nics_and_seed_into_the_administrators_devices)
+{
+    struct virt_domain d = plain_domain();
+    AUTO_FREE char *dir = template_of(
+        "<domain><os><type machine='q35'>hvm</type></os><devices><disk device='disk'><target dev='sdb' bus='sata'/></disk>"
+        "<disk type='file' device='cdrom'><target dev='sdc' bus='usb'/></disk>"
+        "<interface type='bridge'><source bridge='br0'/></interface><graphics type='vnc'/></devices></domain>");
+
+    d.seed_path = SEED;
+    d.nics = two_nics;
+    d.nic_count = ARRAY_LEN(two_nics);
+    AUTO_FREE char *text = built(dir, "kvm", &d);
+    check_golden("nics-and-seed-in-a-template", text);
+    drop_template(dir);
+}
+END_TEST
+
+START_TEST(takes_user_networking_where_nothing_else_is)
+{
+    struct virt_domain d = plain_domain();
+
+    d.nics = &user_nic;
+    d.nic_count = 1;
+    AUTO_FREE char *text = built(TEMPLATES, "kvm", &d);
+    check_golden("user-nic", text);
+}
+END_TEST
+
+START_TEST(names_no_filter_that_the_host_lacks)
+{
+    struct virt_domain d = plain_domain();
+    struct domain_xml_host host = plain_host(TEMPLATES, "test");
+
+    d.nics = two_nics;
+    d.nic_count = 1;
+    AUTO_FREE char *with = built_on(&host, &d);
+    host.has_filters = false;
+    AUTO_FREE char *without = built_on(&host, &d);
+    ck_assert_ptr_nonnull(strstr(with, "filterref"));
+    ck_assert_ptr_null(strstr(without, "filterref"));
+    ck_assert_ptr_nonnull(strstr(without, "computed-5b7d7c1e-4b51-4f0a-8f5e-52b0c9a3d333"));
+}
+END_TEST
+
+/* Whatever names the disks have, a seed is found and no name is used twice, or libvirt is left to say no. */
+START_TEST(names_the_seed_after_the_disk)
+{
+    static const struct {
+        const char *disks, *device, *dev, *bus;
+    } cases[] = {
+        { "", "disk", "vdb", "virtio" },
+        { "<disk><target dev='vdc'/></disk><disk><target dev='vdd'/></disk>", "disk", "vde", "virtio" },
+        { "<disk><target dev='sda' bus='scsi'/></disk>", "cdrom", "sdb", "scsi" },
+        { "<disk><target dev='hda' bus='ide'/></disk><disk device='cdrom'><target dev='hdb' bus='ide'/></disk>", "cdrom", "hdc",
+          "ide" },
+        { "<disk><target dev='vdz'/></disk>", "disk", "vdz", "virtio" },
+        { "<disk><target dev=''/></disk>", "disk", "", "virtio" },
+        { "<disk><target dev='vd\xC3\xA9'/></disk>", "disk", "vd\xC3\xA9", "virtio" },
+    };
+    struct virt_domain d = plain_domain();
+
+    d.seed_path = SEED;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO_FREE char *template = str_printf("<domain><devices>%s</devices></domain>", cases[i].disks);
+        AUTO_FREE char *dir = template_of(template);
+        AUTO_FREE char *text = built(dir, "qemu", &d);
+        AUTO_XML doc = NULL;
+        xmlNodePtr disk = first_disk_of(text, &doc), seed = disk;
+        while ((disk = xml_next(disk, "disk")))
+            seed = disk;
+        AUTO_FREE char *device = xml_attr(seed, "device"), *file = xml_attr(xml_child(seed, "source"), "file");
+        AUTO_FREE char *dev = xml_attr(xml_child(seed, "target"), "dev"), *bus = xml_attr(xml_child(seed, "target"), "bus");
+        ck_assert_str_eq(file, SEED);
+        ck_assert_str_eq(device, cases[i].device);
+        ck_assert_str_eq(dev, cases[i].dev);
+        ck_assert_str_eq(bus, cases[i].bus);
+        drop_template(dir);
+    }
+}
+END_TEST
+
 START_TEST(names_no_backing_without_an_image)
 {
     struct virt_domain d = plain_domain();
@@ -266,6 +367,27 @@ START_TEST(refuses_user_networking_when_told_to)
         }
         drop_template(dir);
     }
+}
+END_TEST
+
+START_TEST(refuses_user_networking_of_the_vm_when_told_to)
+{
+    struct virt_domain d = plain_domain();
+    struct domain_xml_host host = plain_host(TEMPLATES, "qemu");
+    const struct virt_nic nics[] = { two_nics[0], user_nic };
+    struct err e = ERR_INIT;
+    char *text;
+
+    xml_init();
+    host.refuses_user_network = true;
+    d.nics = nics;
+    d.nic_count = 1;
+    AUTO_FREE char *taken = built_on(&host, &d);
+    ck_assert_ptr_nonnull(taken);
+    d.nic_count = 2;
+    unit_fails(domain_xml_build(&host, &d, &text, &e), ERR_NOT_SUPPORTED);
+    ck_assert_ptr_nonnull(strstr(e.msg, "unix socket"));
+    ck_assert_ptr_nonnull(strstr(e.msg, "without networks"));
 }
 END_TEST
 
@@ -325,6 +447,37 @@ START_TEST(refuses_texts_that_xml_cannot_hold)
 }
 END_TEST
 
+START_TEST(refuses_devices_that_are_none)
+{
+    static const struct {
+        const char *field;
+        struct virt_nic nic;
+        const char *seed;
+    } cases[] = {
+        { "network", { "default", "52:54:00:12:34:56", NULL }, NULL },
+        { "mac", { NULL, NULL, NULL }, NULL },
+        { "mac", { NULL, "01:00:5e:00:00:01", NULL }, NULL },
+        { "mac", { NULL, "52:54:00:12:34:56'/>", NULL }, NULL },
+        { "ipv4", { NULL, "52:54:00:12:34:56", "10.77.0.2/24" }, NULL },
+        { "seed_path", { NULL, "52:54:00:12:34:56", NULL }, "seed.iso" },
+        { "seed_path", { NULL, "52:54:00:12:34:56", NULL }, "/seed\n.iso" },
+    };
+    struct domain_xml_host host = plain_host(TEMPLATES, "qemu");
+    struct virt_domain d = plain_domain();
+    struct err e = ERR_INIT;
+    char *text;
+
+    xml_init();
+    d.nic_count = 1;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        d.nics = &cases[i].nic;
+        d.seed_path = cases[i].seed;
+        unit_fails(domain_xml_build(&host, &d, &text, &e), ERR_INVALID_FIELD);
+        ck_assert_str_eq(e.field, cases[i].field);
+    }
+}
+END_TEST
+
 START_TEST(makes_the_tag_alone)
 {
     struct err e = ERR_INIT;
@@ -341,5 +494,8 @@ END_TEST
 
 UNIT_MAIN("virt_domain_xml", fills_our_template, names_a_cpu_model, escapes_every_text, holds_the_longest_name,
           adds_what_an_empty_template_lacks, keeps_what_is_the_administrators, names_no_security_model_that_the_host_lacks,
-          names_no_backing_without_an_image, refuses_user_networking_when_told_to, refuses_a_template_with_file_and_reason,
-          refuses_texts_that_xml_cannot_hold, makes_the_tag_alone)
+          puts_it_on_its_networks_with_its_seed, fits_nics_and_seed_into_the_administrators_devices,
+          takes_user_networking_where_nothing_else_is, names_no_filter_that_the_host_lacks, names_the_seed_after_the_disk,
+          names_no_backing_without_an_image, refuses_user_networking_when_told_to, refuses_user_networking_of_the_vm_when_told_to,
+          refuses_a_template_with_file_and_reason, refuses_texts_that_xml_cannot_hold, refuses_devices_that_are_none,
+          makes_the_tag_alone)

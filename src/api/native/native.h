@@ -11,11 +11,16 @@ request_fn health_show;
 request_fn openapi_show;
 
 request_fn vms_list, vms_show, vms_change, vms_console_log;
-request_fn vms_create, vms_delete, vms_start, vms_stop, vms_reboot, vms_pause, vms_resume;
+request_fn vms_create, vms_delete, vms_start, vms_stop, vms_reboot, vms_pause, vms_resume, vms_suspend;
+request_fn vms_lock, vms_unlock, vms_capture;
 
-request_fn images_list, images_show, images_create, images_delete;
+request_fn images_list, images_show, images_create, images_import, images_change, images_delete, images_download;
 request_fn images_upload_begin, images_upload_end;
 request_chunk_fn images_upload_chunk;
+
+request_fn keypairs_list, keypairs_show, keypairs_create, keypairs_delete;
+request_fn networks_list, networks_show, networks_create, networks_delete;
+request_fn host_show;
 
 request_fn flavors_list, flavors_show, flavors_create, flavors_delete;
 request_fn operations_list, operations_show, operations_cancel;

@@ -1,6 +1,8 @@
 /* Objects from tables of members, and the one object that several records share. */
 #include "object.h"
 
+#include <string.h>
+
 #include "model/vm.h"
 
 json_t *object_of(const struct member *members, size_t count)
@@ -18,6 +20,15 @@ void object_add(json_t **object, const char *name, json_t *value)
         return;
     json_decref(*object);
     *object = NULL;
+}
+
+json_t *object_stored(const char *text)
+{
+    if (strcmp(text, "{}") == 0)
+        return json_object();
+    if (strcmp(text, "[]") == 0)
+        return json_array();
+    return json_loads(text, 0, NULL);
 }
 
 json_t *object_fault(const struct fault *f, bool is_admin)

@@ -17,19 +17,38 @@ static const struct route routes[] = {
     { "POST", "/v1/vms/{ref}/reboot", "vm:reboot", .handle = vms_reboot },
     { "POST", "/v1/vms/{ref}/pause", "vm:pause", .handle = vms_pause },
     { "POST", "/v1/vms/{ref}/resume", "vm:resume", .handle = vms_resume },
+    { "POST", "/v1/vms/{ref}/suspend", "vm:suspend", .handle = vms_suspend },
+    { "POST", "/v1/vms/{ref}/lock", "vm:lock", .handle = vms_lock },
+    { "POST", "/v1/vms/{ref}/unlock", "vm:unlock", .handle = vms_unlock },
+    { "POST", "/v1/vms/{ref}/image", "vm:image", .handle = vms_capture },
     { "GET", "/v1/vms/{ref}/console-log", "vm:console-log", .handle = vms_console_log, .flags = ROUTE_NO_BODY },
 
     { "GET", "/v1/images", "image:list", .handle = images_list, .flags = ROUTE_NO_BODY },
     { "POST", "/v1/images", "image:create", .handle = images_create },
+    { "POST", "/v1/images/import", "image:import", .handle = images_import },
     { "GET", "/v1/images/{ref}", "image:read", .handle = images_show, .flags = ROUTE_NO_BODY },
+    { "PATCH", "/v1/images/{ref}", "image:update", .handle = images_change },
     { "DELETE", "/v1/images/{ref}", "image:delete", .handle = images_delete, .flags = ROUTE_NO_BODY },
     { "PUT", "/v1/images/{ref}/file", "image:upload", .handle = images_upload_end, .begin = images_upload_begin,
       .chunk = images_upload_chunk },
+    { "GET", "/v1/images/{ref}/data", "image:download", .handle = images_download, .flags = ROUTE_NO_BODY },
+
+    { "GET", "/v1/keypairs", "keypair:list", .handle = keypairs_list, .flags = ROUTE_NO_BODY },
+    { "POST", "/v1/keypairs", "keypair:create", .handle = keypairs_create },
+    { "GET", "/v1/keypairs/{ref}", "keypair:read", .handle = keypairs_show, .flags = ROUTE_NO_BODY },
+    { "DELETE", "/v1/keypairs/{ref}", "keypair:delete", .handle = keypairs_delete, .flags = ROUTE_NO_BODY },
+
+    { "GET", "/v1/networks", "network:list", .handle = networks_list, .flags = ROUTE_NO_BODY },
+    { "POST", "/v1/networks", "network:create", .handle = networks_create },
+    { "GET", "/v1/networks/{ref}", "network:read", .handle = networks_show, .flags = ROUTE_NO_BODY },
+    { "DELETE", "/v1/networks/{ref}", "network:delete", .handle = networks_delete, .flags = ROUTE_NO_BODY },
 
     { "GET", "/v1/flavors", "flavor:list", .handle = flavors_list, .flags = ROUTE_NO_BODY },
     { "POST", "/v1/flavors", "flavor:create", .handle = flavors_create },
     { "GET", "/v1/flavors/{ref}", "flavor:read", .handle = flavors_show, .flags = ROUTE_NO_BODY },
     { "DELETE", "/v1/flavors/{ref}", "flavor:delete", .handle = flavors_delete, .flags = ROUTE_NO_BODY },
+
+    { "GET", "/v1/host", "host:read", .handle = host_show, .flags = ROUTE_NO_BODY },
 
     { "GET", "/v1/operations", "operation:list", .handle = operations_list, .flags = ROUTE_NO_BODY },
     { "GET", "/v1/operations/{id}", "operation:read", .handle = operations_show, .flags = ROUTE_NO_BODY },

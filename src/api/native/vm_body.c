@@ -1,15 +1,15 @@
 /* From bodies to records: tables of members, and the rules that hold between members. Whether names are free or things exist is
- * core's. */
+ * core's; interfaces of networks are vm_body_nics.c's. */
 #include "vm_body.h"
 
 #include <string.h>
 
+#include "labels.h"
 #include "reply.h"
 
 #include "base/cleanup.h"
-
-enum { LABEL_MAX = 255 };         /* code points of a metadata key or value */
-enum { REFERENCE_MAX = 1 << 20 }; /* an image or flavor may be asked for by any text: what is not there is 404, not 400 */
+#include "model/keypair.h"
+#include "model/network.h"
 
 /* Labels before they are texts. */
 struct labels {
@@ -25,27 +25,6 @@ static void labels_done(struct labels *l)
 static int no_memory(struct err *e)
 {
     return err_set(e, ERR_NO_MEMORY, "out of memory");
-}
-
-static bool has_chars(const char *s, size_t min, size_t max)
-{
-    size_t chars;
-
-    return s && str_is_utf8(s, strlen(s), &chars) && chars >= min && chars <= max;
-}
-
-static int check_metadata(json_t *metadata, struct err *e)
-{
-    for (void *i = json_object_iter(metadata); i; i = json_object_iter_next(metadata, i)) {
-        const char *key = json_object_iter_key(i);
-        if (!has_chars(key, 1, LABEL_MAX) || !str_is_printable(key))
-            return err_set_field(e, ERR_INVALID_FIELD, "metadata", "keys of metadata must have 1 to %d printable characters",
-                                 LABEL_MAX);
-        if (!has_chars(json_string_value(json_object_iter_value(i)), 0, LABEL_MAX))
-            return err_set_field(e, ERR_INVALID_FIELD, "metadata", "values of metadata must be strings of at most %d characters",
-                                 LABEL_MAX);
-    }
-    return 0;
 }
 
 static int check_tags(const json_t *tags, struct err *e)
@@ -68,9 +47,7 @@ static int text_of(const json_t *value, char **out, struct err *e)
 
 static int labels_texts(const struct labels *l, char **metadata, char **tags, struct err *e)
 {
-    if (check_metadata(l->metadata, e) < 0 || check_tags(l->tags, e) < 0)
-        return -1;
-    if (text_of(l->metadata, metadata, e) < 0)
+    if (check_tags(l->tags, e) < 0 || labels_text(l->metadata, "metadata", metadata, e) < 0)
         return -1;
     return text_of(l->tags, tags, e);
 }
@@ -79,11 +56,17 @@ static int labels_texts(const struct labels *l, char **metadata, char **tags, st
 struct create_body {
     struct vm_spec spec;
     struct labels labels;
+    json_t *ssh_keys;
+    json_t *networks;
+    char *user_data;
 };
 static void cleanup_create_body(struct create_body *b)
 {
     vm_spec_done(&b->spec);
     labels_done(&b->labels);
+    json_decref(b->ssh_keys);
+    json_decref(b->networks);
+    free(b->user_data);
 }
 #define AUTO_CREATE_BODY __attribute__((cleanup(cleanup_create_body))) struct create_body
 
@@ -97,29 +80,29 @@ static const struct json_field create_fields[] = {
     { "disk_gib", JSON_FIELD_U64, AT(spec.disk_gib), .min = 1, .max = VM_DISK_GIB_MAX },
     { "start", JSON_FIELD_BOOL, .offset = AT(spec.start) },
     { "autostart", JSON_FIELD_BOOL, .offset = AT(spec.autostart) },
+    { "ttl_seconds", JSON_FIELD_U64, AT(spec.ttl_seconds), .max = VM_TTL_MAX_S },
+    { "keypair", JSON_FIELD_STRING, AT(spec.keypair), .is_text = true, .max = REFERENCE_MAX },
+    { "ssh_keys", JSON_FIELD_ARRAY, AT(ssh_keys), .max = SSH_KEYS_MAX },
+    { "user_data", JSON_FIELD_STRING, AT(user_data), .is_text = true, .max = VM_USER_DATA_MAX },
+    { "config_drive", JSON_FIELD_BOOL, .offset = AT(spec.is_config_drive) },
+    { "networks", JSON_FIELD_ARRAY, AT(networks), .max = VM_NETWORKS_MAX },
     { "metadata", JSON_FIELD_OBJECT, AT(labels.metadata), .max = VM_METADATA_MAX },
     { "tags", JSON_FIELD_STRINGS, AT(labels.tags), .max = VM_TAGS_MAX },
 };
 #undef AT
 
 /* Members of the API that this version cannot honour: refused, never silently ignored. */
-static const struct later_field {
-    const char *name;
-    bool may_be_empty; /* an empty list asks for what there is: none */
-} later_fields[] = {
-    { "keypair", false }, { "ssh_keys", false },        { "user_data", false },
-    { "networks", true }, { "security_groups", false }, { "volumes", false },
-};
+static const char *const later_fields[] = { "security_groups", "volumes" };
 
 static int refuse_later_fields(json_t *body, struct err *e)
 {
     for (size_t i = 0; i < ARRAY_LEN(later_fields); i++) {
-        const struct later_field *f = &later_fields[i];
-        const json_t *value = json_object_get(body, f->name);
-        bool is_empty = json_is_array(value) && json_array_size(value) == 0;
-        if (value && !json_is_null(value) && !(f->may_be_empty && is_empty))
-            return err_set_field(e, ERR_INVALID_FIELD, f->name, "%s is not supported yet", f->name);
-        (void)json_object_del(body, f->name); /* it says nothing: the table need not know it */
+        const char *name = later_fields[i];
+        const json_t *value = json_object_get(body, name);
+
+        if (value && !json_is_null(value))
+            return err_set_field(e, ERR_INVALID_FIELD, name, "%s is not supported yet", name);
+        (void)json_object_del(body, name); /* it says nothing: the table need not know it */
     }
     return 0;
 }
@@ -144,6 +127,29 @@ static int check_sizes(const struct vm_spec *s, struct err *e)
     return 0;
 }
 
+/* Whether a key is one is core's to tell. */
+static int take_ssh_keys(struct create_body *b, struct err *e)
+{
+    for (size_t i = 0; i < json_array_size(b->ssh_keys); i++) {
+        const json_t *key = json_array_get(b->ssh_keys, i);
+
+        if (!json_is_string(key) || json_string_length(key) > SSH_KEY_MAX)
+            return err_set_field(e, ERR_INVALID_FIELD, "ssh_keys", "ssh_keys must be strings of at most %d bytes", SSH_KEY_MAX);
+    }
+    return text_of(b->ssh_keys, &b->spec.ssh_keys, e);
+}
+
+static int take_user_data(struct create_body *b, struct err *e)
+{
+    size_t len = b->user_data ? strlen(b->user_data) : 0;
+
+    if (len > VM_USER_DATA_MAX)
+        return err_set_field(e, ERR_INVALID_FIELD, "user_data", "user_data must have at most %d bytes", VM_USER_DATA_MAX);
+    b->spec.user_data_len = len;
+    b->spec.user_data = TAKE(b->user_data);
+    return 0;
+}
+
 int vm_body_spec(struct request *r, struct vm_spec *out, struct err *e)
 {
     AUTO_JSON json = NULL;
@@ -154,6 +160,8 @@ int vm_body_spec(struct request *r, struct vm_spec *out, struct err *e)
     if (json_decode(json, create_fields, ARRAY_LEN(create_fields), &body, e) < 0 || check_sizes(&body.spec, e) < 0)
         return -1;
     if (labels_texts(&body.labels, &body.spec.metadata, &body.spec.tags, e) < 0)
+        return -1;
+    if (take_ssh_keys(&body, e) < 0 || take_user_data(&body, e) < 0 || vm_body_nics(body.networks, &body.spec, e) < 0)
         return -1;
     *out = body.spec;
     body.spec = (struct vm_spec){ 0 };
@@ -175,6 +183,8 @@ static void cleanup_patch_body(struct patch_body *b)
 #define AT(member) offsetof(struct patch_body, member)
 static const struct json_field patch_fields[] = {
     { "name", JSON_FIELD_STRING, AT(patch.name), .max = NAME_UNICODE_MAX },
+    { "autostart", JSON_FIELD_BOOL, .offset = AT(patch.autostart), .seen_offset = AT(patch.has_autostart) },
+    { "ttl_seconds", JSON_FIELD_U64, AT(patch.ttl_seconds), .max = VM_TTL_MAX_S, .seen_offset = AT(patch.has_ttl) },
     { "metadata", JSON_FIELD_OBJECT, AT(labels.metadata), .max = VM_METADATA_MAX },
     { "tags", JSON_FIELD_STRINGS, AT(labels.tags), .max = VM_TAGS_MAX },
 };
@@ -190,8 +200,8 @@ int vm_body_patch(struct request *r, struct vm_patch *out, struct err *e)
         return -1;
     if (labels_texts(&body.labels, &p->metadata, &p->tags, e) < 0)
         return -1;
-    if (!p->name && !p->metadata && !p->tags)
-        return err_set(e, ERR_INVALID, "nothing to change: name, metadata or tags are expected");
+    if (!p->name && !p->metadata && !p->tags && !p->has_autostart && !p->has_ttl)
+        return err_set(e, ERR_INVALID, "nothing to change: name, autostart, ttl_seconds, metadata or tags are expected");
     *out = *p;
     *p = (struct vm_patch){ 0 };
     return 0;
@@ -205,6 +215,13 @@ void vm_patch_done(struct vm_patch *p)
 }
 
 /* ---- verbs ---- */
+int vm_body_nothing(struct request *r, struct err *e)
+{
+    AUTO_JSON json = NULL;
+
+    return body_parse(r, true, &json, e) < 0 ? -1 : json_decode(json, NULL, 0, NULL, e);
+}
+
 int vm_body_force(struct request *r, bool is_forcible, bool *out, struct err *e)
 {
     static const struct json_field force_field = { "force", JSON_FIELD_BOOL, .offset = 0 };

@@ -1,5 +1,7 @@
 /* Creating, deleting and driving VMs: one core call each, answered with the operation that does the work. Reading is vms.c's. */
 #include "await.h"
+#include "image_body.h"
+#include "image_json.h"
 #include "native.h"
 #include "object.h"
 #include "operation_json.h"
@@ -51,14 +53,16 @@ int vms_delete(struct request *r, struct err *e)
 }
 
 /* Whether {"force": true} means something, by verb. */
-static const bool is_forcible[] = { [VM_VERB_STOP] = true, [VM_VERB_REBOOT] = true, [VM_VERB_RESUME] = false };
+static const bool is_forcible[] = { [VM_VERB_STOP] = true, [VM_VERB_REBOOT] = true, [VM_VERB_SUSPEND] = false };
 
-/* A power verb: libvirt is asked first, so that what somebody did with virsh a moment ago counts when the verb is judged. */
+/* A verb that depends on the VM's state: libvirt is asked first, so that what somebody did with virsh a moment ago counts when
+ * the verb is judged. */
 struct acting {
     struct await await;
     struct vm_query query;
     struct vm_view *view;
-    struct vm_action want;
+    struct vm_action want;   /* of a power verb */
+    struct image_body image; /* of a capture */
 };
 
 static void acting_free(void *arg)
@@ -66,7 +70,22 @@ static void acting_free(void *arg)
     struct acting *acting = arg;
 
     vm_view_free(acting->view);
+    image_body_done(&acting->image);
     free(acting);
+}
+
+/* Belongs to the request. */
+static struct acting *acting_new(struct request *r, struct err *e)
+{
+    struct acting *acting = calloc(1, sizeof(*acting));
+
+    if (!acting) {
+        (void)err_set(e, ERR_NO_MEMORY, "out of memory");
+        return NULL;
+    }
+    acting->query = (struct vm_query){ .ref = request_param(r, "ref"), .limit = 1 };
+    request_set_data(r, acting, acting_free);
+    return acting;
 }
 
 static int look(struct request *r, struct err *e)
@@ -92,13 +111,11 @@ static int act_now(struct request *r, struct err *e)
 
 static int act(struct request *r, enum vm_verb what, struct err *e)
 {
-    struct acting *acting = calloc(1, sizeof(*acting));
+    struct acting *acting = acting_new(r, e);
 
     if (!acting)
-        return err_set(e, ERR_NO_MEMORY, "out of memory");
-    request_set_data(r, acting, acting_free);
-    acting->want = (struct vm_action){ .ref = request_param(r, "ref"), .verb = what };
-    acting->query = (struct vm_query){ .ref = acting->want.ref, .limit = 1 };
+        return -1;
+    acting->want = (struct vm_action){ .ref = acting->query.ref, .verb = what };
     if (vm_body_force(r, is_forcible[what], &acting->want.is_forced, e) < 0)
         return -1;
     return await_start(&acting->await, r, look, act_now, e);
@@ -127,4 +144,31 @@ int vms_pause(struct request *r, struct err *e)
 int vms_resume(struct request *r, struct err *e)
 {
     return act(r, VM_VERB_RESUME, e);
+}
+
+int vms_suspend(struct request *r, struct err *e)
+{
+    return act(r, VM_VERB_SUSPEND, e);
+}
+
+/* ---- an image of a stopped VM's disk ---- */
+static int capture_now(struct request *r, struct err *e)
+{
+    const struct acting *acting = request_data(r);
+    AUTO_VERB verb = { 0 };
+
+    if (verb_init(&verb, r, image_accepted, e) < 0)
+        return -1;
+    if (image_capture(request_user(r), request_actor(r), acting->query.ref, &acting->image.want.spec, &verb.once, e) < 0)
+        return -1;
+    return verb_reply(&verb, r, e);
+}
+
+int vms_capture(struct request *r, struct err *e)
+{
+    struct acting *acting = acting_new(r, e);
+
+    if (!acting || image_body_capture(r, &acting->image, e) < 0)
+        return -1;
+    return await_start(&acting->await, r, look, capture_now, e);
 }

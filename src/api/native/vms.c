@@ -95,6 +95,18 @@ int vms_show(struct request *r, struct err *e)
     return await_start(&reading->await, r, begin, reply_one, e);
 }
 
+/* A VM that has just been changed, as it is now. */
+static int show_changed(struct request *r, const struct vm *vm, struct err *e)
+{
+    struct reading *reading = reading_new(r, e);
+
+    if (!reading)
+        return -1;
+    memcpy(reading->id, vm->id, sizeof(reading->id));
+    reading->query = (struct vm_query){ .ref = reading->id, .limit = 1 };
+    return await_start(&reading->await, r, begin, reply_one, e);
+}
+
 int vms_change(struct request *r, struct err *e)
 {
     AUTO_VM_PATCH patch = { 0 };
@@ -103,16 +115,37 @@ int vms_change(struct request *r, struct err *e)
     if (query_none(r, e) < 0 || vm_body_patch(r, &patch, e) < 0)
         return -1;
     const struct vm_change change = {
-        .name = patch.name, .name_rule = NAME_RULE_STRICT, .metadata = patch.metadata, .tags = patch.tags
+        .name = patch.name,
+        .name_rule = NAME_RULE_STRICT,
+        .metadata = patch.metadata,
+        .tags = patch.tags,
+        .autostart = patch.has_autostart ? &patch.autostart : NULL,
+        .ttl_seconds = patch.has_ttl ? &patch.ttl_seconds : NULL,
     };
     if (vm_change(request_user(r), request_actor(r), request_param(r, "ref"), &change, &vm, e) < 0)
         return -1;
-    struct reading *reading = reading_new(r, e);
-    if (!reading)
+    return show_changed(r, vm, e);
+}
+
+static int set_locked(struct request *r, bool is_locked, struct err *e)
+{
+    AUTO(vm) vm = NULL;
+
+    if (query_none(r, e) < 0 || vm_body_nothing(r, e) < 0)
         return -1;
-    memcpy(reading->id, vm->id, sizeof(reading->id));
-    reading->query = (struct vm_query){ .ref = reading->id, .limit = 1 };
-    return await_start(&reading->await, r, begin, reply_one, e);
+    if (vm_set_locked(request_user(r), request_actor(r), request_param(r, "ref"), is_locked, &vm, e) < 0)
+        return -1;
+    return show_changed(r, vm, e);
+}
+
+int vms_lock(struct request *r, struct err *e)
+{
+    return set_locked(r, true, e);
+}
+
+int vms_unlock(struct request *r, struct err *e)
+{
+    return set_locked(r, false, e);
 }
 
 /* ---- list ---- */

@@ -1,0 +1,60 @@
+/* The host: what it has, what of it may be promised, and what is. */
+#include "native.h"
+#include "object.h"
+#include "reply.h"
+
+#include "core/capacity.h"
+
+static json_t *number(uint64_t n)
+{
+    return json_integer((json_int_t)n);
+}
+
+static json_t *words_or_null(const char *s)
+{
+    return json_string_or_null(s[0] != '\0' ? s : NULL);
+}
+
+static json_t *vcpus_json(const struct host_view *h)
+{
+    const struct capacity *c = &h->capacity;
+
+    return OBJECT({ "real", number(c->cpus) }, { "overcommit", json_real(h->cpu_overcommit) },
+                  { "limit", number(c->vcpus_limit) }, { "promised", number(c->vcpus_promised) });
+}
+
+static json_t *memory_json(const struct host_view *h)
+{
+    const struct capacity *c = &h->capacity;
+
+    return OBJECT({ "real", number(c->memory_mib) }, { "available", number(c->memory_available_mib) },
+                  { "reserve", number(h->memory_reserve_mib) }, { "overcommit", json_real(h->memory_overcommit) },
+                  { "limit", number(c->memory_limit_mib) }, { "promised", number(c->memory_promised_mib) });
+}
+
+static json_t *disk_json(const struct host_view *h)
+{
+    const struct capacity *c = &h->capacity;
+
+    return OBJECT({ "real", number(c->disk_bytes) }, { "available", number(c->disk_free_bytes) },
+                  { "reserve", number(h->disk_reserve_gib << 30) }, { "overcommit", json_real(h->disk_overcommit) },
+                  { "limit", number(c->disk_limit_bytes) }, { "promised", number(c->disk_promised_bytes) });
+}
+
+static json_t *host_json(const struct host_view *h)
+{
+    json_t *capacity = OBJECT({ "vcpus", vcpus_json(h) }, { "memory_mib", memory_json(h) }, { "disk_bytes", disk_json(h) });
+
+    return OBJECT({ "hostname", json_string(h->hostname) }, { "virt_type", words_or_null(h->virt_type) },
+                  { "cpu", words_or_null(h->cpu) }, { "networking", json_string(h->has_bridges ? "bridges" : "user") },
+                  { "vms", number(h->capacity.vms) }, { "capacity", capacity });
+}
+
+int host_show(struct request *r, struct err *e)
+{
+    struct host_view view = { 0 };
+
+    if (query_none(r, e) < 0 || host_view(request_user(r), request_actor(r), &view, e) < 0)
+        return -1;
+    return reply_json(r, 200, host_json(&view), e);
+}

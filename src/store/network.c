@@ -1,0 +1,244 @@
+/* store/network: rows of networks: names within a project, its default one, and their states by compare-and-set. Which address
+ * a port gets is port.c's; libvirt's side is none of the store's. */
+#include "store/network.h"
+
+#include "row.h"
+#include "txn.h"
+
+#define NETWORK_COLUMNS                                                                                                          \
+    "id, name, project, kind, cidr, bridge, is_default, status, status_reason, job, created_at_ms, updated_at_ms"
+
+DEFINE_WORDS(network_kind);
+DEFINE_WORDS(network_status);
+
+static const struct column network_columns[] = {
+    COLUMN(COLUMN_CHARS, network, id),
+    COLUMN(COLUMN_STRING, network, name),
+    COLUMN(COLUMN_CHARS, network, project),
+    COLUMN_OF_WORDS(network_kind_words, network, kind),
+    COLUMN(COLUMN_CHARS, network, cidr),
+    COLUMN(COLUMN_CHARS, network, bridge),
+    COLUMN(COLUMN_BOOL, network, is_default),
+    COLUMN_OF_WORDS(network_status_words, network, status),
+    COLUMN(COLUMN_STRING, network, status_reason),
+    COLUMN(COLUMN_CHARS, network, job),
+    COLUMN(COLUMN_I64, network, created_at_ms),
+    COLUMN(COLUMN_I64, network, updated_at_ms),
+};
+
+static void free_network(void *record)
+{
+    network_free(record);
+}
+
+static const struct row_type network_type = { network_columns, (int)ARRAY_LEN(network_columns), sizeof(struct network),
+                                              free_network };
+
+enum {
+    NETWORK_INSERT,
+    NETWORK_EXISTS,
+    NETWORK_GET,
+    NETWORK_FIND_BY_NAME,
+    NETWORK_FIND_DEFAULT,
+    NETWORK_MARKER,
+    NETWORK_LIST,
+    NETWORK_ALL,
+    NETWORK_SET_STATUS,
+    NETWORK_DELETE,
+    NETWORK_STMT_COUNT
+};
+
+static const char *const network_sql[NETWORK_STMT_COUNT] = {
+    [NETWORK_INSERT] = "INSERT INTO network (" NETWORK_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [NETWORK_EXISTS] = "SELECT 1 FROM network WHERE id = ?1",
+    [NETWORK_GET] = "SELECT " NETWORK_COLUMNS " FROM network WHERE id = lower(?1) AND (?2 IS NULL OR project = ?2)",
+    [NETWORK_FIND_BY_NAME] = "SELECT " NETWORK_COLUMNS " FROM network WHERE name = ?1 AND (?2 IS NULL OR project = ?2) LIMIT 2",
+    [NETWORK_FIND_DEFAULT] = "SELECT " NETWORK_COLUMNS " FROM network WHERE project = ?1 AND is_default = 1",
+    [NETWORK_MARKER] = "SELECT created_at_ms FROM network WHERE id = ?1 AND (?2 IS NULL OR project = ?2)"
+                       " UNION ALL SELECT resource_created_at_ms FROM event"
+                       " WHERE type = 'network.deleted' AND resource = ?1 AND (?2 IS NULL OR project = ?2) LIMIT 1",
+    [NETWORK_LIST] = "SELECT " NETWORK_COLUMNS " FROM network WHERE (?1 IS NULL OR project = ?1)"
+                     " AND (created_at_ms, id) > (?2, ?3) ORDER BY created_at_ms, id LIMIT ?4",
+    [NETWORK_ALL] = "SELECT " NETWORK_COLUMNS " FROM network ORDER BY created_at_ms, id",
+    [NETWORK_SET_STATUS] = ("UPDATE network SET status = ?3, job = ?4, status_reason = ?5, updated_at_ms = ?6"
+                            " WHERE id = ?1 AND status = ?2"),
+    [NETWORK_DELETE] = "DELETE FROM network WHERE id = ?1",
+};
+const struct stmt_table network_statements = { network_sql, NETWORK_STMT_COUNT };
+
+static const struct unique_rule unique_network[] = {
+    { "network.project", ERR_CONFLICT, "the project has a default network already" },
+    { "network.cidr", ERR_CIDR_TAKEN, "another network uses these addresses" },
+    { "network.bridge", ERR_CONFLICT, "another network uses this bridge" },
+    { NULL, ERR_NONE, NULL },
+};
+
+static int insert(struct txn *t, const struct network *n, struct err *e)
+{
+    struct network row = *n;
+    AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_INSERT);
+
+    row.updated_at_ms = clock_wall_ms();
+    row_bind(st, &network_type, &row);
+    if (stmt_run_unique(st, unique_network, e) == 0)
+        return 0;
+    return e->code == ERR_NAME_TAKEN ? stmt_name_taken(n->name, e) : -1;
+}
+
+int store_network_insert(struct txn *t, const struct network *n, struct err *e)
+{
+    FAILPOINT(e, "store.network_insert.before");
+    if (insert(t, n, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.network_insert.after");
+    return 0;
+}
+
+static int not_found(const char *id_or_name, struct err *e)
+{
+    return err_set(e, ERR_NETWORK_NOT_FOUND, "there is no network '%s'", id_or_name);
+}
+
+/* The one network that a bound statement yields. */
+static int read_one(sqlite3_stmt *st, const char *id_or_name, struct network **out, struct err *e)
+{
+    AUTO(network) n = NULL;
+    int rc = stmt_row(st, e);
+
+    if (rc <= 0)
+        return rc < 0 ? -1 : not_found(id_or_name, e);
+    n = row_new(st, &network_type, e);
+    if (!n || (rc = stmt_row(st, e)) < 0)
+        return -1;
+    if (rc > 0)
+        return err_set(e, ERR_NAME_AMBIGUOUS, "more than one network is named '%s'; use the id", id_or_name);
+    *out = TAKE(n);
+    return 0;
+}
+
+int store_network_get(struct txn *t, const char *project, const char *id, struct network **out, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_GET);
+
+    BIND(st, value_text(id), value_text(project));
+    return read_one(st, id, out, e);
+}
+
+int store_network_resolve(struct txn *t, const char *project, const char *id_or_name, struct network **out, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_NETWORK, id_looks_like_uuid(id_or_name) ? NETWORK_GET : NETWORK_FIND_BY_NAME);
+
+    BIND(st, value_text(id_or_name), value_text(project));
+    return read_one(st, id_or_name, out, e);
+}
+
+int store_network_find_default(struct txn *t, const char *project, struct network **out, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_FIND_DEFAULT);
+    struct network *n = NULL;
+    int rc;
+
+    BIND(st, value_text(project));
+    rc = stmt_row(st, e);
+    if (rc < 0 || (rc > 0 && !(n = row_new(st, &network_type, e))))
+        return -1;
+    *out = n;
+    return 0;
+}
+
+static int key_of(struct txn *t, const char *project, const char *marker, struct page_key *key, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_MARKER);
+
+    *key = (struct page_key){ INT64_MIN, "" };
+    if (!marker)
+        return 0;
+    BIND(st, value_text(marker), value_text(project));
+    return page_key_of(st, marker, key, e);
+}
+
+int store_network_list(struct txn *t, const char *project, const char *marker, uint32_t limit, struct network_list *out,
+                       bool *has_more, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_LIST);
+    struct page_key key;
+    struct page page;
+
+    if (page_check_limit(limit, e) < 0 || key_of(t, project, marker, &key, e) < 0)
+        return -1;
+    BIND(st, value_text(project), value_int(key.created_at_ms), value_text(key.id), page_limit(limit));
+    if (page_read(st, &network_type, limit, &page, e) < 0)
+        return -1;
+    *out = (struct network_list){ (struct network **)page.items, page.count };
+    *has_more = page.has_more;
+    return 0;
+}
+
+int store_network_all(struct txn *t, struct network_list *out, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_ALL);
+    struct page page;
+
+    if (page_read(st, &network_type, PAGE_ALL, &page, e) < 0)
+        return -1;
+    *out = (struct network_list){ (struct network **)page.items, page.count };
+    return 0;
+}
+
+static int lost(struct txn *t, const char *id, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_EXISTS);
+    int rc;
+
+    BIND(st, value_text(id));
+    rc = stmt_row(st, e);
+    if (rc < 0)
+        return -1;
+    return rc == 0 ? not_found(id, e) : err_set(e, ERR_CONFLICT, "the network has changed meanwhile; read it again");
+}
+
+static int set_status(struct txn *t, const char *id, const struct value values[6], struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_SET_STATUS);
+
+    stmt_bind(st, values, 6);
+    if (stmt_run(st, e) < 0)
+        return -1;
+    return stmt_changes(st) == 1 ? 0 : lost(t, id, e);
+}
+
+int store_network_set_status(struct txn *t, const struct network *n, enum network_status to, const char *job, const char *reason,
+                             struct err *e)
+{
+    const struct value values[] = { value_text(n->id),
+                                    value_text(network_status_to_string(n->status)),
+                                    value_text(network_status_to_string(to)),
+                                    value_id(job),
+                                    value_text(reason),
+                                    value_int(clock_wall_ms()) };
+
+    FAILPOINT(e, "store.network_set_status.before");
+    if (set_status(t, n->id, values, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.network_set_status.after");
+    return 0;
+}
+
+static int delete_row(struct txn *t, const char *id, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_DELETE);
+
+    BIND(st, value_text(id));
+    if (stmt_run(st, e) == 0)
+        return 0;
+    return e->code == ERR_IN_USE ? err_set(e, ERR_IN_USE, "a VM uses the network") : -1;
+}
+
+int store_network_delete(struct txn *t, const char *id, struct err *e)
+{
+    FAILPOINT(e, "store.network_delete.before");
+    if (delete_row(t, id, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.network_delete.after");
+    return 0;
+}
