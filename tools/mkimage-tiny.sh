@@ -125,11 +125,18 @@ END
 phone_home() {
     cat <<'END'
 #!/bin/sh
-# What cloud-init's phone_home does: tells the URL of vendor-data that the guest is up.
-url=$(sed -n 's/.*"url" *: *"\([^"]*\)".*/\1/p' /run/seed/vendor-data 2>/dev/null | head -1)
+# What cloud-init's phone_home does: tells the URL of vendor-data that the guest is up. By hand: the static wget dies in its look for names.
+url=$(sed -n 's/.*"url" *: *"http:\/\/\([^"]*\)".*/\1/p' /run/seed/vendor-data 2>/dev/null | head -1)
 [ -n "$url" ] || exit 0
+server=${url%%/*}
+body="instance_id=$(cat /data/instance-id)"
+form="Content-Type: application/x-www-form-urlencoded"
+call() {
+    printf 'POST /%s HTTP/1.0\r\nHost: %s\r\n%s\r\nContent-Length: %s\r\n\r\n%s' "${url#*/}" "$server" "$form" "${#body}" "$body" |
+        nc -w 10 "${server%:*}" "${server##*:}" | head -1
+}
 for try in 1 2 3 4 5; do
-    wget -q -T 5 -O /dev/null --post-data "instance_id=$(cat /data/instance-id)" "$url" && exit 0
+    case $(call) in *' 204 '* | *' 200 '*) exit 0 ;; esac
     sleep 2
 done
 END

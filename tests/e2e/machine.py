@@ -73,6 +73,11 @@ class Machine(Daemon):
         for vm in self.get("/v1/vms", limit=1000).json["vms"]:
             self.remove(vm["id"])
 
+    def remove_networks(self):
+        """The bridges of one test's daemon are in the way of the next one's."""
+        for network in self.get("/v1/networks", limit=1000).json["networks"]:
+            self.done(self.delete(f"/v1/networks/{network['id']}"))
+
     def console(self, ref):
         answer = self.get(f"/v1/vms/{ref}/console-log")
         assert answer.status == 200, answer
@@ -132,6 +137,7 @@ def running(directory, tiny, **settings):
     finally:
         machine.arm("")
         machine.remove_all()
+        machine.remove_networks()
         machine.stop()
 
 

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import sqlite3
+import subprocess
 
 import pytest
 
@@ -135,8 +136,6 @@ def test_the_console_makes_it_ready(daemon, name):
 
 
 def test_the_client_waits_until_it_is_ready(daemon, key, name):
-    import subprocess
-
     ctl = pathlib.Path(os.environ.get("COMPUTED_BIN", pathlib.Path(__file__).parents[2] / "build/test/computed")).with_name("computectl")
     done = subprocess.run([ctl, "--url", f"http://{daemon.host}:{daemon.port}", "vm", "create", name, "--image", "tiny", "--vcpus", "1",
                            "--memory-mib", "96", "--disk-gib", "1", "--keypair", key.name, "--wait=ready"], capture_output=True, text=True,

@@ -15,7 +15,9 @@ def networks():
 
 
 def bridges():
-    return {link.name for link in pathlib.Path("/sys/class/net").iterdir() if (link / "bridge").is_dir()}
+    """/sys is the machine's, not the namespace's: it does not know."""
+    done = subprocess.run(["ip", "-brief", "link", "show", "type", "bridge"], check=True, stdout=subprocess.PIPE, text=True)
+    return {line.split()[0] for line in done.stdout.splitlines()}
 
 
 def processes(name):
@@ -128,9 +130,7 @@ def test_a_create_that_fails_leaves_no_entry(own):
     own.arm("")
     (name,) = networks()
     assert has_entries(name, keeps) and not has_entries(name, failed)
-    own.act("fails", "start")
-    assert has_entries(name, failed)
-    assert has_lease(own, "fails") == address(failed)
+    own.removes_cleanly(failed["id"])
 
 
 def test_nothing_is_left_of_the_entries(own):
