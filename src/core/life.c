@@ -20,12 +20,18 @@
 enum { PERIOD_MS = 30000, RETRY_MS = 1000 };
 /* A console is looked at twice a second at first, then each time when it is a sixtieth older. */
 enum { LOOK_MIN_MS = 500, LOOK_MAX_MS = 30000, LOOK_GROWTH = 60, LOOK_BYTES = 32 * 1024, SIGN_MAX = 512 };
+/* How long a prompt or an agent is not believed while cloud-init is at work: its last words may have been changed or sent
+ * elsewhere. */
+enum { CLOUD_INIT_PATIENCE_MS = 5 * 60 * 1000 };
 enum { WATCH_MAX = 256, WATCH_AGE_MS = 24 * 3600 * 1000, AGENTS_MAX = 64 };
 
 /* A running VM that has not said yet that it is up. */
 struct watch {
     uuid_text id;
     uint64_t offset; /* the console's text up to here was read */
+    struct ready_signs signs;
+    const char *hint; /* what else says that it is up: "agent", "console"; NULL */
+    int64_t hint_boot_ms;
     int64_t since_boot_ms, next_boot_ms;
     bool is_listed; /* it still is one */
 };
@@ -191,8 +197,15 @@ static int list_watched(struct life *l, struct err *e)
     return 0;
 }
 
-/* True when the console shows that its guest is up. */
-static bool read_console(struct life *l, struct watch *w)
+static void take_hint(struct watch *w, const char *by)
+{
+    if (w->hint)
+        return;
+    w->hint = by;
+    w->hint_boot_ms = clock_boot_ms();
+}
+
+static void read_console(struct life *l, struct watch *w)
 {
     struct err e = ERR_INIT;
     AUTO_FREE char *text = NULL;
@@ -200,23 +213,34 @@ static bool read_console(struct life *l, struct watch *w)
 
     if (disk_console_follow(l->core->disk, w->id, &w->offset, LOOK_BYTES, &text, &len, &e) < 0) {
         log_err(LOG_DEBUG, "life: a console cannot be read", &e, "vm", w->id, NULL);
-        return false;
+        return;
     }
-    if (ready_sign_find(text, len, &unread))
-        return true;
+    ready_sign_read(text, len, &w->signs, &unread);
     w->offset -= unread < SIGN_MAX ? unread : 0; /* a longer line is none of the signs */
-    return false;
+    if (w->signs.has_prompt)
+        take_hint(w, "console");
+}
+
+/* Who says that the guest is up; NULL: nobody whom to believe. */
+static const char *judge(const struct watch *w)
+{
+    if (w->signs.is_done)
+        return "console";
+    if (w->hint && w->signs.has_cloud_init && clock_boot_ms() - w->hint_boot_ms < CLOUD_INIT_PATIENCE_MS)
+        return NULL;
+    return w->hint;
 }
 
 static void look(struct life *l, struct watch *w, int64_t now)
 {
     struct err e = ERR_INIT;
     int64_t pause = (now - w->since_boot_ms) / LOOK_GROWTH;
+    const char *by;
 
-    if (read_console(l, w) && life_ready(l->core, w->id, "console", &e) < 0) {
+    read_console(l, w);
+    by = judge(w);
+    if (by && life_ready(l->core, w->id, by, &e) < 0)
         log_err(LOG_WARN, "life: a VM is ready, but it cannot be written", &e, "vm", w->id, NULL);
-        w->offset = 0; /* it is read again */
-    }
     w->next_boot_ms = now + (pause < LOOK_MIN_MS ? LOOK_MIN_MS : pause > LOOK_MAX_MS ? LOOK_MAX_MS : pause);
 }
 
@@ -233,25 +257,35 @@ static void look_at_consoles(struct life *l, int64_t *pause_ms)
 
 /* ---- agents ---- */
 
+/* The console is looked at before the agent is believed. */
+static void hear_agent(struct watch *w)
+{
+    take_hint(w, "agent");
+    w->next_boot_ms = 0;
+}
+
+/* One that is not watched does not run yet by its row: it is asked when it does. */
 static void hear_agents(struct life *l, const struct notes *notes)
 {
     for (size_t i = 0; i < notes->agent_count; i++) {
-        struct err e = ERR_INIT;
+        struct watch *w = watch_find(l, notes->agents[i]);
 
-        if (life_ready(l->core, notes->agents[i], "agent", &e) == 0)
-            continue;
-        log_err(LOG_WARN, "life: an agent has spoken, but it cannot be written", &e, "vm", notes->agents[i], NULL);
-        life_ask_agents(l);
+        if (w)
+            hear_agent(w);
+        else
+            life_ask_agents(l);
     }
 }
 
-static int ask_agent(struct life *l, const char *id, struct err *e)
+static int ask_agent(struct life *l, struct watch *w, struct err *e)
 {
     bool is_up = false;
 
-    if (virt_agent_is_connected(l->core->virt, id, &is_up, e) < 0)
+    if (virt_agent_is_connected(l->core->virt, w->id, &is_up, e) < 0)
         return -1;
-    return is_up ? life_ready(l->core, id, "agent", e) : 0;
+    if (is_up)
+        hear_agent(w);
+    return 0;
 }
 
 static void ask_agents(struct life *l)
@@ -259,7 +293,7 @@ static void ask_agents(struct life *l)
     for (size_t i = 0; i < l->watch_count && !is_stopping(l); i++) {
         struct err e = ERR_INIT;
 
-        if (ask_agent(l, l->watches[i].id, &e) == 0)
+        if (ask_agent(l, &l->watches[i], &e) == 0)
             continue;
         log_err(LOG_DEBUG, "life: an agent cannot be asked for", &e, "vm", l->watches[i].id, NULL);
         if (e.code == ERR_UNAVAILABLE)
@@ -346,9 +380,9 @@ static bool wait_for_round(struct life *l, int64_t pause_ms, struct notes *out)
 
 static int do_round(struct life *l, const struct notes *notes, int64_t *pause_ms, struct err *e)
 {
-    hear_agents(l, notes);
     if (expire_due(l, pause_ms, e) < 0 || list_watched(l, e) < 0)
         return -1;
+    hear_agents(l, notes);
     if (notes->asks_agents)
         ask_agents(l);
     look_at_consoles(l, pause_ms);

@@ -1,5 +1,5 @@
-/* core/ready_sign: the two signs. cloud-init ends with "Cloud-init v. 22.4.2 finished at …"; a getty asks "name login: ". The
- * text is the guest's: any bytes, in any order. */
+/* core/ready_sign: the signs. cloud-init begins with "Cloud-init v. 22.4.2 running …" and ends with "Cloud-init v. 22.4.2
+ * finished at …"; a getty asks "name login: ". The text is the guest's: any bytes, in any order. */
 #include "ready_sign.h"
 
 #include <string.h>
@@ -21,9 +21,14 @@ static bool contains(struct span s, const char *what)
     return false;
 }
 
+static bool is_of_cloud_init(struct span line)
+{
+    return contains(line, "Cloud-init v.");
+}
+
 static bool is_cloud_init_done(struct span line)
 {
-    return contains(line, "Cloud-init v.") && contains(line, " finished at ");
+    return is_of_cloud_init(line) && contains(line, " finished at ");
 }
 
 static bool is_name_char(char c)
@@ -61,18 +66,18 @@ static bool is_login_prompt(struct span line)
     return true;
 }
 
-bool ready_sign_find(const char *text, size_t len, size_t *unread)
+void ready_sign_read(const char *text, size_t len, struct ready_signs *signs, size_t *unread)
 {
     const char *end = text + len;
-    bool is_found = false;
 
     *unread = 0;
-    for (struct span line = { .at = text }; line.at < end && !is_found; line.at = line.end + 1) {
+    for (struct span line = { .at = text }; line.at < end; line.at = line.end + 1) {
         const char *newline = memchr(line.at, '\n', (size_t)(end - line.at));
 
         line.end = newline ? newline : end;
-        is_found = is_cloud_init_done(line) || is_login_prompt(line);
+        signs->has_cloud_init |= is_of_cloud_init(line);
+        signs->is_done |= is_cloud_init_done(line);
+        signs->has_prompt |= is_login_prompt(line);
         *unread = newline ? 0 : (size_t)(end - line.at);
     }
-    return is_found;
 }

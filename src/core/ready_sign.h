@@ -5,8 +5,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether a line of the text says that cloud-init is through, or is a login prompt. *unread gets the length of the last line when
- * it is not complete: it has to be seen again with what follows. */
-bool ready_sign_find(const char *text, size_t len, size_t *unread);
+/* What has been seen of a console so far; zeroed at first. */
+struct ready_signs {
+    bool has_cloud_init; /* it has begun: a prompt comes before its end, and before the keys that it writes */
+    bool has_prompt;
+    bool is_done; /* cloud-init is through */
+};
+/* Adds what this text shows. *unread gets the length of the last line when it is not complete: it has to be seen again with what
+ * follows. */
+void ready_sign_read(const char *text, size_t len, struct ready_signs *signs, size_t *unread);
 
 #endif

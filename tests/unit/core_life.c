@@ -150,10 +150,27 @@ END_TEST
 
 START_TEST(an_agent_is_a_sign)
 {
-    begin(VM_STARTING, 0); /* it may be quicker than the job that started it */
+    begin(VM_RUNNING, 0);
     core_on_virt_event(core, VIRT_EVENT_AGENT, vm.id);
     AWAIT(is_ready);
     ready_by_is("agent");
+    core_lab_tear_down();
+}
+END_TEST
+
+/* The agent and the prompt are there before the keys are: where cloud-init is at work, its end counts. */
+START_TEST(an_agent_waits_for_cloud_init)
+{
+    core_lab_set_up();
+    add_vm(VM_RUNNING, 0);
+    write_console("cloud-init[301]: Cloud-init v. 22.4.2 running 'init-local' at Fri, 01 Aug 2025 12:00:00 +0000.\n");
+    life_agent_is_up(core->life, vm.id);
+    write_console("web login: \n");
+    unit_ok(life_start(core->life, &e));
+    life_kick(core->life);
+    write_console("cloud-init[401]: Cloud-init v. 22.4.2 finished at Fri, 01 Aug 2025 12:00:30 +0000.\n");
+    AWAIT(is_ready);
+    ready_by_is("console");
     core_lab_tear_down();
 }
 END_TEST
@@ -419,7 +436,7 @@ START_TEST(autostart_is_libvirts_flag)
 END_TEST
 
 UNIT_MAIN("core_life", a_login_prompt_is_a_sign, a_console_is_followed_while_it_grows, an_agent_is_a_sign,
-          agents_that_were_missed_are_asked_for, a_new_connection_asks_for_agents, ready_is_said_once,
-          who_phones_home_has_the_token, a_vm_whose_time_is_over_is_deleted, it_ends_in_time_and_not_before,
+          an_agent_waits_for_cloud_init, agents_that_were_missed_are_asked_for, a_new_connection_asks_for_agents,
+          ready_is_said_once, who_phones_home_has_the_token, a_vm_whose_time_is_over_is_deleted, it_ends_in_time_and_not_before,
           a_lock_stops_the_clock, a_new_time_is_seen_at_once, a_locked_vm_takes_no_change, a_guest_is_suspended_and_goes_on,
           autostart_is_libvirts_flag)

@@ -4,9 +4,11 @@
 
 static bool finds(const char *text, size_t len)
 {
+    struct ready_signs signs = { 0 };
     size_t unread = 0;
 
-    return ready_sign_find(text, len, &unread);
+    ready_sign_read(text, len, &signs, &unread);
+    return signs.has_prompt || signs.is_done;
 }
 
 START_TEST(signs_are_seen)
@@ -69,9 +71,11 @@ START_TEST(a_sign_in_two_pieces_is_seen)
     static const char text[] = "one\ntwo\nguest login: ";
 
     for (size_t cut = 0; cut < sizeof text - 1; cut++) {
+        struct ready_signs signs = { 0 };
         size_t unread = 99, rest;
 
-        if (ready_sign_find(text, cut, &unread))
+        ready_sign_read(text, cut, &signs, &unread);
+        if (signs.has_prompt)
             continue;
         ck_assert_uint_le(unread, cut);
         rest = cut - unread;
@@ -82,14 +86,34 @@ END_TEST
 
 START_TEST(complete_lines_are_not_read_again)
 {
+    struct ready_signs signs = { 0 };
     size_t unread = 99;
 
-    ck_assert(!ready_sign_find("one\ntwo\n", 8, &unread));
+    ready_sign_read("one\ntwo\n", 8, &signs, &unread);
     ck_assert_uint_eq(unread, 0);
-    ck_assert(!ready_sign_find("one\ntwo", 7, &unread));
+    ready_sign_read("one\ntwo", 7, &signs, &unread);
     ck_assert_uint_eq(unread, 3);
+    ck_assert(!signs.has_prompt && !signs.has_cloud_init && !signs.is_done);
+}
+END_TEST
+
+/* What was seen stays seen: a prompt in a later text does not hide that cloud-init has begun. */
+START_TEST(cloud_init_is_told_apart)
+{
+    static const char begun[] = "Cloud-init v. 22.4.2 running 'init-local' at Fri, 01 Aug 2025 12:00:00 +0000. Up 5 seconds.\n";
+    static const char prompt[] = "guest login: ";
+    static const char done[] = "\nCloud-init v. 22.4.2 finished at Fri, 01 Aug 2025 12:00:30 +0000. Up 35 seconds\n";
+    struct ready_signs signs = { 0 };
+    size_t unread = 0;
+
+    ready_sign_read(begun, sizeof begun - 1, &signs, &unread);
+    ck_assert(signs.has_cloud_init && !signs.has_prompt && !signs.is_done);
+    ready_sign_read(prompt, sizeof prompt - 1, &signs, &unread);
+    ck_assert(signs.has_cloud_init && signs.has_prompt && !signs.is_done);
+    ready_sign_read(done, sizeof done - 1, &signs, &unread);
+    ck_assert(signs.is_done);
 }
 END_TEST
 
 UNIT_MAIN("core_ready_sign", signs_are_seen, other_texts_are_none, any_bytes_may_stand_before, a_sign_in_two_pieces_is_seen,
-          complete_lines_are_not_read_again)
+          complete_lines_are_not_read_again, cloud_init_is_told_apart)
