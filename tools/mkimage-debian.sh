@@ -15,7 +15,7 @@ boot_mib=128
 root_mib=1800
 
 packages=(linux-image-cloud-amd64 systemd-sysv systemd-resolved dbus udev netplan.io iproute2 iputils-ping cloud-init openssh-server sudo
-    qemu-guest-agent e2fsprogs fdisk)
+    qemu-guest-agent e2fsprogs fdisk cloud-guest-utils locales)
 
 # The ways of this machine's apt to its mirrors: proxies, and what it takes for valid.
 apt_settings() { apt-config dump --format '%f "%v";%n' Acquire | grep -E '^Acquire::(https?::|Check-|Retries)' || true; }

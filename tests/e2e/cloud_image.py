@@ -45,7 +45,9 @@ def test_cloud_init(daemon, debian, tmp_path, layout):
     assert ("DataSourceNoCloud" if layout == "nocloud" else "DataSourceConfigDrive") in inside
     assert host in key.run(host, f"getent hosts {layout}.default.internal; getent ahostsv4 {layout}", "debian")
 
-    # The key is there again after a stop and a start, and the disk has grown to the VM's size.
+    assert int(key.run(host, "df -BM --output=size / | tail -1", "debian").strip().rstrip("M")) > 3000, "the disk grows to the VM's size"
+
+    # The key is there again after a stop and a start, and user data has not run again.
     daemon.act(layout, "stop")
     daemon.act(layout, "start")
     eventually(lambda: key.ssh(host, "true", "debian").returncode == 0, "ssh after a restart", READY_S)
