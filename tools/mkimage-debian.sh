@@ -15,7 +15,7 @@ boot_mib=128
 root_mib=1800
 
 packages=(linux-image-cloud-amd64 systemd-sysv systemd-resolved dbus udev netplan.io iproute2 iputils-ping cloud-init openssh-server sudo
-    qemu-guest-agent e2fsprogs fdisk cloud-guest-utils locales)
+    qemu-guest-agent e2fsprogs fdisk cloud-guest-utils)
 
 # The ways of this machine's apt to its mirrors: proxies, and what it takes for valid.
 apt_settings() { apt-config dump --format '%f "%v";%n' Acquire | grep -E '^Acquire::(https?::|Check-|Retries)' || true; }
@@ -26,7 +26,7 @@ make_root() {
     mmdebstrap --mode=root --variant=minbase --aptopt=apt.conf --include="$(IFS=,; echo "${packages[*]}")" \
         --customize-hook='echo "LABEL=root / ext4 defaults 0 1" >"$1/etc/fstab"' \
         --customize-hook='echo debian >"$1/etc/hostname"' \
-        --customize-hook='printf "datasource_list: [ NoCloud, ConfigDrive, None ]\n" >"$1/etc/cloud/cloud.cfg.d/90_sources.cfg"' \
+        --customize-hook='printf "datasource_list: [ NoCloud, ConfigDrive, None ]\nlocale: false\n" >"$1/etc/cloud/cloud.cfg.d/90_sources.cfg"' \
         --customize-hook='rm -f "$1"/etc/ssh/ssh_host_*' \
         --customize-hook='ln -sf /run/systemd/resolve/stub-resolv.conf "$1/etc/resolv.conf"' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \

@@ -36,7 +36,7 @@ class Key:
     def run(self, host, command, user="root"):
         """What the command printed; it and the way to it must work."""
         done = self.ssh(host, command, user)
-        assert done.returncode == 0, f"ssh {user}@{host} {command!r}: {done.returncode} {done.stderr}"
+        assert done.returncode == 0, f"ssh {user}@{host} {command!r}: {done.returncode} {done.stdout}{done.stderr}"
         return done.stdout.strip()
 
 
