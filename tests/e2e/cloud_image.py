@@ -39,7 +39,7 @@ def test_cloud_init(daemon, debian, tmp_path, layout):
 
     assert key.run(host, "hostname", "debian") == layout
     assert "status: done" in key.run(host, "cloud-init status --wait --long", "debian")
-    assert key.run(host, "cat /etc/told; ls /run/ran", "debian").splitlines() == ["written by cloud-init", "/run/ran"]
+    assert key.run(host, "cat /etc/told; echo; ls /run/ran", "debian").splitlines() == ["written by cloud-init", "/run/ran"]
     inside = key.run(host, "ip -o -4 addr; ip route; sudo cat /run/cloud-init/result.json", "debian")
     assert f"{host}/24" in inside and f"default via {host.rsplit('.', 1)[0]}.1" in inside
     assert ("DataSourceNoCloud" if layout == "nocloud" else "DataSourceConfigDrive") in inside
