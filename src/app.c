@@ -82,7 +82,7 @@ static void report_unknown(void *arg, const char *path)
     log_warn("a file that is not ours lies in state_dir; it stays untouched", "path", path, NULL);
 }
 
-/* An empty database beside images or disks would make strangers of them all: somebody must say what is meant. */
+/* An empty database beside images, disks or sidecars would make strangers of them all: somebody must say what is meant. */
 static int refuse_missing_database(struct app *a, const char *path, struct err *e)
 {
     struct stat st;
@@ -94,10 +94,11 @@ static int refuse_missing_database(struct app *a, const char *path, struct err *
         return -1;
     if (is_empty)
         return 0;
-    return err_set(e, ERR_CONFIG,
-                   "%s is missing, but images/ or instances/ beside it are not empty: restore the database from a backup, "
-                   "or move them away to begin anew",
-                   path);
+    return err_set(
+        e, ERR_CONFIG,
+        "%s is missing, but the folders beside it are not empty: bring it back with `computed restore FILE`, make it anew "
+        "with `computed doctor --rebuild`, or move them away to begin anew",
+        path);
 }
 
 static int open_state(struct app *a, struct err *e)

@@ -123,13 +123,22 @@ static int parse_duration(const char *text, uint64_t *out)
     return -1;
 }
 
+/* The beginning of a text, for a message: cut between characters. */
+typedef char excerpt[65];
+static const char *excerpt_of(const char *text, excerpt out)
+{
+    (void)str_copy(out, sizeof(excerpt), text);
+    return out;
+}
+
 static int set_number(const struct key *k, void *at, const char *text, struct err *e)
 {
+    excerpt shown;
     uint64_t value = 0;
     int parsed = k->kind == KEY_DURATION ? parse_duration(text, &value) : str_to_u64(text, UINT64_MAX, &value);
 
     if (parsed < 0 || value < k->min || value > k->max)
-        return err_set(e, ERR_CONFIG, "%s: '%.64s' is not a %s from %llu to %llu%s", k->name, text,
+        return err_set(e, ERR_CONFIG, "%s: '%s' is not a %s from %llu to %llu%s", k->name, excerpt_of(text, shown),
                        k->kind == KEY_DURATION ? "time (500ms, 10s, 2min, 1h, 7d)" : "number", (unsigned long long)k->min,
                        (unsigned long long)k->max, k->kind == KEY_DURATION ? " ms" : "");
     *(uint64_t *)at = value;
@@ -139,11 +148,13 @@ static int set_number(const struct key *k, void *at, const char *text, struct er
 /* Digits and a dot only: no sign, no exponent, no "inf". */
 static int set_ratio(const struct key *k, void *at, const char *text, struct err *e)
 {
+    excerpt shown;
     char *end = NULL;
     double value = isdigit((unsigned char)text[0]) && !text[strspn(text, "0123456789.")] ? strtod(text, &end) : 0;
 
     if (!end || *end || value < RATIO_MIN || value > RATIO_MAX)
-        return err_set(e, ERR_CONFIG, "%s: '%.64s' is not a ratio from %g to %g", k->name, text, RATIO_MIN, RATIO_MAX);
+        return err_set(e, ERR_CONFIG, "%s: '%s' is not a ratio from %g to %g", k->name, excerpt_of(text, shown), RATIO_MIN,
+                       RATIO_MAX);
     *(double *)at = value;
     return 0;
 }
@@ -151,6 +162,7 @@ static int set_ratio(const struct key *k, void *at, const char *text, struct err
 static int set_word(const struct key *k, void *at, const char *text, struct err *e)
 {
     AUTO_BUF known = { 0 };
+    excerpt shown;
 
     for (int i = 0; k->words[i]; i++) {
         if (strcmp(k->words[i], text) == 0) {
@@ -159,7 +171,7 @@ static int set_word(const struct key *k, void *at, const char *text, struct err 
         }
         buf_addf(&known, "%s%s", i > 0 ? ", " : "", k->words[i]);
     }
-    return err_set(e, ERR_CONFIG, "%s: '%.64s' is none of: %s", k->name, text, known.data ? known.data : "");
+    return err_set(e, ERR_CONFIG, "%s: '%s' is none of: %s", k->name, excerpt_of(text, shown), known.data ? known.data : "");
 }
 
 static int set_string(const struct key *k, void *at, const char *text, struct err *e)
@@ -198,12 +210,14 @@ static int set_key(struct config *c, const struct key *k, const char *text, stru
 
 static int on_ini(void *arg, const char *section, const char *name, const char *value, struct err *e)
 {
+    excerpt shown;
+
     if (section[0] && strcmp(section, "computed") != 0)
-        return err_set(e, ERR_CONFIG, "unknown section [%.64s]; the only one is [computed]", section);
+        return err_set(e, ERR_CONFIG, "unknown section [%s]; the only one is [computed]", excerpt_of(section, shown));
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         if (strcmp(keys[i].name, name) == 0)
             return set_key(arg, &keys[i], value, e);
-    return err_set(e, ERR_CONFIG, "unknown key '%.64s'", name);
+    return err_set(e, ERR_CONFIG, "unknown key '%s'", excerpt_of(name, shown));
 }
 
 static int read_file(const char *path, struct config *c, struct err *e)

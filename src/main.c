@@ -9,6 +9,8 @@
 
 #include "app.h"
 #include "config.h"
+#include "doctor_main.h"
+#include "rescue.h"
 
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -32,6 +34,9 @@ static void print_help(FILE *to)
 {
     (void)fprintf(to,
                   "usage: computed [--config FILE]\n"
+                  "       computed doctor [OPTION]...   (see computed doctor --help)\n"
+                  "       computed backup FILE          (a copy of the database, also while the daemon runs)\n"
+                  "       computed restore FILE         (puts such a copy in its place, while it is down)\n"
                   "\n"
                   "Creates, lists, controls and deletes virtual machines on libvirt over REST.\n"
                   "\n"
@@ -116,6 +121,12 @@ int main(int argc, char **argv)
     /* Not a mode for people: how the daemon starts its own helper processes. */
     if (argc == 2 && strcmp(argv[1], "--fetch") == 0)
         return transfer_child_main();
+    if (argc > 1 && strcmp(argv[1], "doctor") == 0)
+        return doctor_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "backup") == 0)
+        return backup_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "restore") == 0)
+        return restore_main(argc - 1, argv + 1);
     tune_memory();
     for (int opt = getopt_long(argc, argv, "c:hV", options, NULL); opt != -1;
          opt = getopt_long(argc, argv, "c:hV", options, NULL)) {

@@ -70,8 +70,8 @@ struct err {
 int err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int err_set_field(struct err *e, enum err_code code, const char *field, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* From an errno: ENOSPC and EDQUOT become ERR_DISK_FULL, ENOMEM ERR_NO_MEMORY, all else ERR_INTERNAL. msg is fmt; detail is fmt
- * and strerror. */
+/* From an errno: ENOSPC and EDQUOT become ERR_DISK_FULL, ENOMEM ERR_NO_MEMORY, EMFILE and ENFILE ERR_UNAVAILABLE, all else
+ * ERR_INTERNAL. msg is fmt; detail is fmt and strerror. */
 int err_errno(struct err *e, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Puts "<fmt>: " before msg; code, field and detail stay. */
 int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

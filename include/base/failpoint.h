@@ -6,9 +6,11 @@
  * One stands before and one after each durable or outward effect. Armed by the environment COMPUTED_FAILPOINTS
  * or by the file that COMPUTED_FAILPOINTS_FILE names (read again when its mtime changes); grammar, entries by ';' or newline:
  *     NAME=die | error(CODE_WORD) | hang(MS) | stop      [,nth=N] [,once]
+ *     trace=FILE                                         each pass appends its name to FILE, a line each
  * die is kill -9 of this process, hang waits that long, stop raises SIGSTOP. nth=N acts at the Nth pass and later, counted per
- * name since it was armed; once only one time. Replace the file by rename(2), so that a half-written one is never read. Nonsense
- * in it, or a name that this build does not have, ends the process: a test that arms nothing must not pass. */
+ * name since it was armed; once only one time. The name * is every failpoint, all counted as one. Replace the file by rename(2),
+ * so that a half-written one is never read. Nonsense in it, or a name that this build does not have, ends the process: a test
+ * that arms nothing must not pass. */
 #ifndef BASE_FAILPOINT_H
 #define BASE_FAILPOINT_H
 

@@ -27,6 +27,7 @@ struct core_config {
     int64_t survey_deadline_ms; /* how long a list waits for libvirt */
     int64_t create_deadline_ms;
     int64_t power_deadline_ms;
+    int64_t retry_min_ms;       /* until what failed is tried again, for the first time; 0: a second */
     int64_t delete_deadline_ms; /* a delete goes on behind it, slowly, with its last error shown */
     int64_t image_deadline_ms;
     int64_t probe_deadline_ms; /* one rung of the ladder */

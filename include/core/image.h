@@ -20,8 +20,8 @@ int image_create(struct core *c, const struct actor *who, const struct image_spe
 int image_get(struct core *c, const struct actor *who, const char *ref, struct image **out, struct err *e);
 int image_list(struct core *c, const struct actor *who, const char *marker, uint32_t limit, struct image_list *out,
                bool *has_more, struct err *e);
-/* Refused while a VM uses it (ERR_IN_USE) or an upload is under way (ERR_CONFLICT). A job removes the bytes; *out is the
- * caller's. */
+/* Refused while a VM uses it (ERR_IN_USE) or an upload is under way (ERR_CONFLICT); an import or a capture is cancelled. A job
+ * removes the bytes; *out is the caller's. */
 int image_delete(struct core *c, const struct actor *who, const char *ref, struct job **out, struct err *e);
 
 int image_change(struct core *c, const struct actor *who, const char *ref, const struct image_change *change, struct image **out,

@@ -1,5 +1,6 @@
-/* disk: all files under state_dir but the database: images/<id>.<suffix>, instances/<vm id>/…, the lock. Any thread unless said
- * otherwise. Every write is fsynced (file and folder) before success is returned. Unknown files are reported, never touched. */
+/* disk: all files under state_dir but the database: images/<id>.<suffix>, instances/<vm id>/…, sidecars, the lock. Any thread
+ * unless said otherwise. Every write is fsynced (file and folder) before success is returned. Unknown files are reported, never
+ * touched. */
 #ifndef DISK_DISK_H
 #define DISK_DISK_H
 
@@ -13,7 +14,7 @@
 
 struct disk;
 
-/* Makes state_dir, images/ and instances/ (0711) when missing and takes the lock: ERR_CONFLICT when another daemon holds it. */
+/* Makes state_dir and its folders (0711) when missing and takes the lock: ERR_CONFLICT when another daemon holds it. */
 int disk_open(const char *state_dir, struct disk **out, struct err *e);
 void disk_close(struct disk *d); /* every upload is freed before */
 static inline void disk_free(struct disk *d)
@@ -21,9 +22,9 @@ static inline void disk_free(struct disk *d)
     disk_close(d);
 }
 DEFINE_AUTO(disk, disk_free)
-int disk_is_empty(struct disk *d, bool *out, struct err *e); /* no entry in images/ and instances/ */
+int disk_is_empty(struct disk *d, bool *out, struct err *e); /* no entry in any of its folders */
 const char *disk_state_dir(const struct disk *d);            /* borrowed, absolute */
-/* Calls fn for each entry of state_dir, images/ and instances/ whose name this program does not make: path relative to state_dir.
+/* Calls fn for each entry of state_dir and its folders whose name this program does not make: path relative to state_dir.
  */
 typedef void disk_unknown_fn(void *arg, const char *path);
 int disk_scan_unknown(struct disk *d, disk_unknown_fn *fn, void *arg, struct err *e);
@@ -51,6 +52,13 @@ int disk_overlay_create(struct disk *d, const struct disk_overlay *o, struct err
 /* Checks that the overlay is there and names an image that is there too: ERR_DISK_MISSING. One that we may not read (QEMU has it)
  * passes. */
 int disk_overlay_check(struct disk *d, const char *vm_id, struct err *e);
+/* What the overlay lies on, by its header. ERR_DISK_MISSING as above, and when it may not be read. */
+struct disk_overlay_base {
+    uuid_text image;
+    enum disk_format format;
+    uint64_t size_bytes; /* the overlay's virtual size */
+};
+int disk_overlay_read(struct disk *d, const char *vm_id, struct disk_overlay_base *out, struct err *e);
 /* What the console log holds beyond `*offset` (at most max_bytes of it, the newest), the current file only: for watchers. *offset
  * becomes the file's end; a file that was rotated begins anew. Caller frees *out; *len 0: nothing new. */
 int disk_console_follow(struct disk *d, const char *vm_id, uint64_t *offset, size_t max_bytes, char **out, size_t *len,

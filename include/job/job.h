@@ -4,7 +4,10 @@
  * when a step fails, the job is cancelled or its deadline passes, it walks back and undoes. A step's run succeeds when its work
  * is already done, its undo when it was never done: after a crash the engine calls again what may have run. The last transaction
  * ends the job and calls the kind's `settle` in it, so that the row of whatever the job worked on and the job's end commit
- * together. */
+ * together.
+ *
+ * A step that hangs holds nothing up but its thread, which is replaced: the job goes on without it, so an undo may run beside a
+ * run that hangs, and runs once more when that one returns after all. */
 #ifndef JOB_JOB_H
 #define JOB_JOB_H
 
@@ -57,6 +60,9 @@ struct job_kind {
 struct jobs_config {
     uint32_t workers;                   /* 1..64 */
     int64_t retry_min_ms, retry_max_ms; /* backoff of JOB_RETRY: doubles from min to max */
+    int64_t undo_ms;                    /* for one undo, or one try of a retried step, also when the job's deadline has passed */
+    int64_t late_ms;                    /* a step that does not return so long after its time is left behind */
+    int64_t cancel_patience_ms;         /* how long after a cancel its time is over */
 };
 
 /* kinds: a NULL-terminated array that outlives the engine. Nothing runs before jobs_start. */
@@ -84,11 +90,11 @@ typedef void job_done_fn(void *arg);
 int jobs_wait(struct jobs *js, const char *id, int64_t wait_ms, job_done_fn *fn, void *arg, struct err *e);
 
 /* For steps, on the thread that runs them. */
-/* Until the job's deadline, 0 when it has passed. An undo has 60 s of its own; so has a retried kind past its deadline. */
+/* Until the job's deadline, 0 when it has passed. An undo has undo_ms of its own; so has a retried kind past its deadline. */
 int64_t job_remaining_ms(const struct job_run *r);
-/* A client or a delete asked the job to stop (never true of an undo or a retried kind), or the engine is stopping. A step that
- * gives up for it returns ERR_CANCELLED: when it was the engine, the job is parked and the step runs again. May read the store:
- * not inside a transaction. */
+/* A client or a delete asked the job to stop (never true of an undo or a retried kind), the step was left behind, or the engine
+ * is stopping. A step that gives up for it returns ERR_CANCELLED: when it was the engine, the job is parked and the step runs
+ * again. May read the store: not inside a transaction. */
 bool job_is_cancelled(const struct job_run *r);
 
 /* Tells clients how far the running step is: percent of the whole job, and a JSON object text of the kind's own. Written at most

@@ -8,6 +8,8 @@
 
 /* ERR_ADDRESS_TAKEN by the unique index on (network, ipv4); ERR_CONFLICT by that on the MAC, (vm, network) or (vm, ordinal). */
 int store_port_insert(struct txn *t, const struct port *p, struct err *e);
+/* The address counts as released no longer. For the doctor: an insert does it by itself. */
+int store_port_unrelease(struct txn *t, const char *network, uint32_t ipv4, struct err *e);
 /* In the order of the guest's interfaces. */
 int store_port_list_by_vm(struct txn *t, const char *vm, struct port_list *out, struct err *e);
 int store_port_list_by_network(struct txn *t, const char *network, struct port_list *out, struct err *e); /* by address */

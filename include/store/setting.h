@@ -13,6 +13,11 @@ int store_setting_set(struct txn *t, const char *key, const char *value, struct 
 
 /* The default project's id; made by the first migration, random, for ever. */
 int store_project_default(struct txn *t, char out[33], struct err *e);
+/* Caller frees *out. ERR_NOT_FOUND. */
+int store_project_name(struct txn *t, const char *id, char **out, struct err *e);
+/* For a database made anew: the project of this name has this id; made when there is none. ERR_IN_USE when something of the
+ * project's is there under another id already. */
+int store_project_restore(struct txn *t, const char *id, const char *name, struct err *e);
 
 struct idempotency {
     const char *project;

@@ -112,6 +112,9 @@ static enum err_code code_of_errno(int errnum)
         return ERR_DISK_FULL;
     case ENOMEM:
         return ERR_NO_MEMORY;
+    case EMFILE:
+    case ENFILE:
+        return ERR_UNAVAILABLE;
     default:
         return ERR_INTERNAL;
     }

@@ -26,7 +26,7 @@ enum { ARMED_MAX = 64, ARMING_FILE_MAX = 64 * 1024, HANG_MAX_MS = 3600 * 1000 };
 enum act { ACT_NONE, ACT_DIE, ACT_ERROR, ACT_HANG, ACT_STOP };
 
 struct armed {
-    const struct failpoint *point; /* the first of its name */
+    const struct failpoint *point; /* the first of its name, or any_point */
     enum act act;
     enum err_code code;   /* ACT_ERROR */
     uint64_t hang_ms;     /* ACT_HANG */
@@ -37,6 +37,7 @@ struct armed {
 struct arming {
     struct armed list[ARMED_MAX];
     size_t count;
+    FILE *trace; /* NULL: nobody wants to know */
 };
 
 struct file_stamp {
@@ -68,8 +69,12 @@ static size_t point_count(void)
     return (size_t)(__stop_failpoints - __start_failpoints);
 }
 
+static const struct failpoint any_point = { "*", "", 0 };
+
 static const struct failpoint *point_find(const char *name)
 {
+    if (strcmp(name, any_point.name) == 0)
+        return &any_point;
     for (size_t i = 0; i < point_count(); i++)
         if (strcmp(__start_failpoints[i].name, name) == 0)
             return &__start_failpoints[i];
@@ -127,7 +132,16 @@ static char *trim(char *s)
     return s;
 }
 
-/* NAME=ACTION[,option]... */
+static void open_trace(struct arming *arming, const char *path)
+{
+    if (arming->trace)
+        refuse_arming("a second trace", path);
+    arming->trace = fopen(path, "ae");
+    if (!arming->trace)
+        refuse_arming("cannot open", path);
+}
+
+/* NAME=ACTION[,option]..., or trace=FILE */
 static void parse_entry(struct arming *arming, char *entry)
 {
     char *act = strchr(entry, '=');
@@ -135,6 +149,10 @@ static void parse_entry(struct arming *arming, char *entry)
     if (!act)
         refuse_arming("no action", entry);
     *act++ = '\0';
+    if (strcmp(trim(entry), "trace") == 0) {
+        open_trace(arming, trim(act));
+        return;
+    }
     if (arming->count == ARMED_MAX)
         refuse_arming("too many entries", entry);
 
@@ -147,9 +165,16 @@ static void parse_entry(struct arming *arming, char *entry)
         parse_option(a, trim(strsep(&act, ",")));
 }
 
+static void disarm(struct arming *arming)
+{
+    if (arming->trace)
+        (void)fclose(arming->trace);
+    *arming = (struct arming){ .count = 0 };
+}
+
 static void parse_arming(struct arming *arming, char *text)
 {
-    arming->count = 0;
+    disarm(arming);
     while (text) {
         char *entry = trim(strsep(&text, ";\n"));
         if (*entry != '\0')
@@ -184,7 +209,7 @@ static void reread_file(void)
         now.mtime.tv_nsec == arming_stamp.mtime.tv_nsec)
         return;
     arming_stamp = now;
-    from_file.count = 0;
+    disarm(&from_file);
     if (now.inode == 0)
         return;
     if (file_read(arming_file, ARMING_FILE_MAX, &text) < 0)
@@ -192,12 +217,21 @@ static void reread_file(void)
     parse_arming(&from_file, text.data);
 }
 
+/* On its way before the act: the last line is what was passed last, whatever comes of it. */
+static void trace_pass(struct arming *arming, const char *name)
+{
+    if (arming->trace && (fprintf(arming->trace, "%s\n", name) < 0 || fflush(arming->trace) != 0))
+        refuse_arming("cannot trace", name);
+}
+
 /* Counts the pass for every entry of that name; the first that is due acts. */
 static void count_pass(struct arming *arming, const char *name, struct armed *due)
 {
+    trace_pass(arming, name);
     for (size_t i = 0; i < arming->count; i++) {
         struct armed *a = &arming->list[i];
-        if (strcmp(a->point->name, name) != 0 || ++a->passes < a->nth || a->is_spent || due->act != ACT_NONE)
+        if ((a->point != &any_point && strcmp(a->point->name, name) != 0) || ++a->passes < a->nth || a->is_spent ||
+            due->act != ACT_NONE)
             continue;
         *due = *a;
         a->is_spent = a->is_once;

@@ -8,7 +8,6 @@
  * What keys mean is their reader's affair. */
 #include "base/ini.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <ini.h>
 #include <pthread.h>
@@ -93,17 +92,22 @@ static const char *key_trap(const char *line, size_t len)
     if (!memchr(line, '=', len) && !memchr(line, ':', len))
         return "this is neither a section nor key = value";
     for (size_t i = 1; i < len; i++)
-        if (line[i] == ';' && is_blank(line[i - 1]))
-            return "a comment needs a line of its own (' ;' inside a value)";
+        if (line[i] == ';' && strchr(" \t=:", line[i - 1]))
+            return "a comment needs a line of its own (' ;' inside a value, or one that begins with ';')";
     return NULL;
 }
 
-static bool has_control(const char *line, size_t len)
+/* What is refused is quoted on somebody's terminal: no control character may get there, C1's not either. */
+static bool is_printable(const char *line, size_t len)
 {
+    AUTO_FREE char *copy = strndup(line, len);
+
+    if (!copy || strlen(copy) != len)
+        return false;
     for (size_t i = 0; i < len; i++)
-        if (iscntrl((unsigned char)line[i]) && line[i] != '\t')
-            return true;
-    return false;
+        if (copy[i] == '\t')
+            copy[i] = ' ';
+    return len == 0 || str_is_printable(copy);
 }
 
 /* What libinih would take otherwise than it is meant; NULL for a line that is fine. `len` is without the end of line. */
@@ -115,7 +119,7 @@ static const char *line_trap(const char *line, size_t len)
         return "the line is longer than 4096 bytes";
     if (len >= 3 && memcmp(line, "\xEF\xBB\xBF", 3) == 0)
         return "the line begins with a byte order mark";
-    if (!str_is_utf8(line, len, NULL) || has_control(line, len))
+    if (!is_printable(line, len))
         return "the line holds a control character, or is not UTF-8";
     while (indent < len && is_blank(line[indent]))
         indent++;

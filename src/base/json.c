@@ -1,6 +1,7 @@
 /* JSON in and out: strict parsing, texts, and lists that are encoded item by item. Objects into structs: json_decode.c. */
 #include "base/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -61,15 +62,35 @@ static int check_depth(const char *text, size_t len, struct err *e)
     return 0;
 }
 
+/* jansson 2.14 goes on without memory: it loses a byte of the text, and then blames the text, or even takes it. So its
+ * allocations are watched. */
+static _Thread_local bool is_out_of_memory;
+
+static void *allocate(size_t size)
+{
+    void *at = malloc(size);
+
+    is_out_of_memory |= !at;
+    return at;
+}
+
+__attribute__((constructor)) static void watch_jansson(void)
+{
+    json_set_alloc_funcs(allocate, free);
+}
+
 int json_parse(const char *text, size_t len, json_t **out, struct err *e)
 {
     json_error_t error;
 
     if (check_depth(text, len, e) < 0)
         return -1;
+    is_out_of_memory = false;
     json_t *parsed = json_loadb(len > 0 ? text : "", len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    if (!parsed && json_error_code(&error) == json_error_out_of_memory)
+    if (is_out_of_memory) {
+        json_decref(parsed);
         return err_set(e, ERR_NO_MEMORY, "out of memory");
+    }
     if (!parsed)
         return refuse(e, error.line, error.column, reason_of(&error));
     *out = parsed;

@@ -1,6 +1,8 @@
 /* The table of verbs, and those of them that are about the service itself. */
 #include "verbs.h"
 
+#include <stdio.h>
+
 #include "calls.h"
 
 static int operation_list(struct cli *cli, struct err *e)
@@ -87,6 +89,49 @@ static int host_show(struct cli *cli, struct err *e)
     return 0;
 }
 
+/* ---- the doctor ---- */
+
+/* What each says and asks for goes below the table: it is long. */
+static void print_commands(const json_t *findings)
+{
+    size_t i;
+    const json_t *finding;
+
+    json_array_foreach(findings, i, finding)
+    {
+        const char *command = text_member(finding, "command");
+        (void)printf("\n%s %s\n    %s\n", text_member(finding, "code"), text_member(finding, "subject"),
+                     text_member(finding, "text"));
+        if (command[0])
+            (void)printf("    $ %s\n", command);
+    }
+}
+
+static int doctor(struct cli *cli, struct err *e)
+{
+    static const struct column columns[] = {
+        { "SEVERITY", "severity", COLUMN_PLAIN },
+        { "CODE", "code", COLUMN_PLAIN },
+        { "SUBJECT", "subject", COLUMN_PLAIN },
+    };
+    AUTO_JSON report = NULL;
+
+    if (client_call(cli->client, "GET", "/v1/doctor", NULL, &report, e) < 0)
+        return -1;
+    const json_t *findings = json_object_get(report, "findings"), *unseen = json_object_get(report, "unseen");
+    if (cli->args->is_json)
+        (void)show(cli, report);
+    else
+        print_table(findings, columns, ARRAY_LEN(columns));
+    if (!cli->args->is_json)
+        print_commands(findings);
+    if (json_array_size(unseen) > 0)
+        return err_set(e, ERR_UNAVAILABLE, "not looked at: %s", json_string_value(json_array_get(unseen, 0)));
+    if (json_array_size(findings) > 0)
+        return err_set(e, ERR_CONFLICT, "%zu finding%s", json_array_size(findings), json_array_size(findings) == 1 ? "" : "s");
+    return 0;
+}
+
 #define CREATE                                                                                                                   \
     "NAME --image I (--flavor F | --vcpus N --memory-mib N --disk-gib N) [--keypair K] [--ssh-key FILE]... [--user-data FILE] "  \
     "[--config-drive] [--network NET[,ip=ADDRESS]]... [--no-network] [--ttl TIME] [--autostart] [--no-start] "                   \
@@ -95,6 +140,7 @@ static int host_show(struct cli *cli, struct err *e)
 const struct verb verbs[] = {
     { "health", "", "", health },
     { "host", "show", "", host_show },
+    { "doctor", "", "", doctor },
     { "image", "create", "NAME FILE [--format qcow2|raw] [--property NAME=VALUE]...", image_create },
     { "image", "import", "NAME URL [--sha256 HEX] [--property NAME=VALUE]...", image_import },
     { "image", "list", "", image_list },

@@ -7,6 +7,7 @@
 #include "image_save.h"
 #include "internal.h"
 #include "network.h"
+#include "sidecar.h"
 #include "vm_job.h"
 
 #include "base/log.h"
@@ -16,13 +17,13 @@
 
 /* Every operation there is. */
 static const struct job_kind *const kinds[] = {
-    &vm_create_kind,      &vm_delete_kind,    &vm_start_kind,     &vm_stop_kind,
-    &vm_reboot_kind,      &vm_pause_kind,     &vm_resume_kind,    &vm_suspend_kind,
-    &vm_update_kind,      &image_save_kind,   &image_delete_kind, &network_create_kind,
-    &network_delete_kind, &image_import_kind, &vm_image_kind,     NULL,
+    &vm_create_kind,    &vm_delete_kind,      &vm_start_kind,       &vm_stop_kind,        &vm_reboot_kind,
+    &vm_pause_kind,     &vm_resume_kind,      &vm_suspend_kind,     &vm_update_kind,      &image_save_kind,
+    &image_delete_kind, &network_create_kind, &network_delete_kind, &image_import_kind,   &vm_image_kind,
+    &vm_record_kind,    &image_record_kind,   &network_record_kind, &keypair_record_kind, NULL,
 };
 
-enum { RETRY_MIN_MS = 1000, RETRY_MAX_MS = 60000 };
+enum { RETRY_MIN_MS = 1000, RETRY_MAX_MS = 60000, UNDO_MS = 60000, LATE_MS = 2000, CANCEL_PATIENCE_MS = 10000 };
 
 static int read_default_project(struct core *c, struct err *e)
 {
@@ -35,7 +36,12 @@ int core_new(const struct core_config *config, struct store *store, struct disk 
              struct err *e)
 {
     AUTO(core) c = calloc(1, sizeof *c);
-    struct jobs_config jobs = { .workers = config->workers, .retry_min_ms = RETRY_MIN_MS, .retry_max_ms = RETRY_MAX_MS };
+    struct jobs_config jobs = { .workers = config->workers,
+                                .retry_min_ms = config->retry_min_ms ? config->retry_min_ms : RETRY_MIN_MS,
+                                .retry_max_ms = RETRY_MAX_MS,
+                                .undo_ms = UNDO_MS,
+                                .late_ms = LATE_MS,
+                                .cancel_patience_ms = CANCEL_PATIENCE_MS };
 
     if (!c)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
@@ -43,9 +49,10 @@ int core_new(const struct core_config *config, struct store *store, struct disk 
     c->store = store;
     c->disk = disk;
     c->timer = timer;
+    lock_init(&c->sidecars, RANK_SIDECAR);
     if (read_default_project(c, e) < 0 || jobs_new(store, timer, &jobs, kinds, c, &c->jobs, e) < 0 ||
         host_new(c, &c->host, e) < 0 || reconciler_new(c, &c->reconciler, e) < 0 || life_new(c, &c->life, e) < 0 ||
-        keymaker_new(&c->keymaker, e) < 0)
+        keymaker_new(&c->keymaker, e) < 0 || doctor_room_new(&c->doctor, e) < 0)
         return -1;
     *out = TAKE(c);
     return 0;
@@ -78,9 +85,19 @@ int64_t core_stamp(void *arg)
     return store_vm_version(c->store);
 }
 
+/* Nothing is lost without them yet: a full disk must not keep the daemon from starting. */
+static void catch_up(struct core *c)
+{
+    struct err e = ERR_INIT;
+
+    if (sidecar_catch_up(c, &e) < 0)
+        log_err(LOG_WARN, "some records have no sidecar; the next start tries again", &e, NULL);
+}
+
 int core_start(struct core *c, struct virt *virt, struct err *e)
 {
     c->virt = virt;
+    catch_up(c);
     if (image_recover(c, e) < 0 || network_listen_all(c, e) < 0 || jobs_start(c->jobs, e) < 0 || host_start(c->host, e) < 0)
         return -1;
     if (reconciler_start(c->reconciler, e) < 0 || life_start(c->life, e) < 0)
@@ -96,6 +113,7 @@ bool core_stop(struct core *c, int64_t deadline_ms)
     life_end_soon(c->life);
     is_idle = jobs_stop(c->jobs, deadline_ms);
     keymaker_stop(c->keymaker);
+    doctor_room_close(c->doctor);
     reconciler_stop(c->reconciler);
     if (is_idle) {
         life_stop(c->life);
@@ -108,11 +126,13 @@ void core_free(struct core *c)
 {
     if (!c)
         return;
+    doctor_room_free(c->doctor);
     keymaker_free(c->keymaker);
     life_free(c->life);
     reconciler_free(c->reconciler);
     host_free(c->host);
     jobs_free(c->jobs);
+    lock_done(&c->sidecars);
     free(c);
 }
 

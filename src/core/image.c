@@ -9,6 +9,7 @@
 #include "internal.h"
 #include "once.h"
 #include "record.h"
+#include "sidecar.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -71,6 +72,7 @@ int image_create(struct core *c, const struct actor *who, const struct image_spe
     if (is_replay)
         return 0;
     if (store_image_insert(t, i, e) < 0 || record_image(t, "image.created", i, e) < 0 ||
+        sidecar_submit(&(struct change){ c, who, t }, SIDECAR_IMAGE, i->id, e) < 0 ||
         store_audit_add(t, &(struct audit){ who, "image:create", "image", i->id, "accepted" }, e) < 0)
         return -1;
     return once_commit(t, once, i, e);
@@ -116,6 +118,7 @@ int image_change(struct core *c, const struct actor *who, const char *ref, const
     if (txn_write(c->store, &t, e) < 0 || image_resolve_own(t, who, ref, &before, e) < 0 ||
         store_image_change(t, before->id, change, e) < 0 || store_image_get(t, NULL, before->id, &after, e) < 0 ||
         record_image(t, "image.changed", after, e) < 0 ||
+        sidecar_submit(&(struct change){ c, who, t }, SIDECAR_IMAGE, after->id, e) < 0 ||
         store_audit_add(t, &(struct audit){ who, "image:update", "image", before->id, "accepted" }, e) < 0 ||
         txn_commit(t, e) < 0)
         return -1;
@@ -144,7 +147,7 @@ static int refuse_delete(struct txn *t, const struct image *i, struct err *e)
 {
     uint64_t users = 0;
 
-    if (i->status == IMAGE_SAVING || i->status == IMAGE_DELETING)
+    if ((i->status == IMAGE_SAVING && !i->job[0]) || i->status == IMAGE_DELETING)
         return err_set(e, ERR_CONFLICT, "image '%s' is %s", i->name, image_status_to_string(i->status));
     if (store_vm_count_by_image(t, i->id, &users, e) < 0)
         return -1;
@@ -154,17 +157,31 @@ static int refuse_delete(struct txn *t, const struct image *i, struct err *e)
     return 0;
 }
 
+/* The import, capture or sealing that fills it is asked to stop; it may end in this very moment, which is as good. */
+static int stop_filler(const struct change *ch, const struct image *i, struct err *e)
+{
+    if (i->status != IMAGE_SAVING || jobs_cancel(ch->core->jobs, ch->txn, i->job, e) == 0)
+        return 0;
+    if (e->code != ERR_CONFLICT && e->code != ERR_OPERATION_NOT_FOUND)
+        return -1;
+    err_clear(e);
+    return 0;
+}
+
 int image_delete(struct core *c, const struct actor *who, const char *ref, struct job **out, struct err *e)
 {
     AUTO(txn) t = NULL;
     AUTO(image) i = NULL;
     AUTO(job) job = NULL;
+    struct change ch = { .core = c, .who = who };
     struct job_request want = { .kind = image_delete_kind.name };
 
     if (txn_write(c->store, &t, e) < 0 || image_resolve_own(t, who, ref, &i, e) < 0 || refuse_delete(t, i, e) < 0)
         return -1;
+    ch.txn = t;
     want.target = i->id;
-    if (core_submit(&(struct change){ c, who, t }, &want, &job, e) < 0 ||
+    want.after = i->status == IMAGE_SAVING ? i->job : NULL;
+    if (stop_filler(&ch, i, e) < 0 || core_submit(&ch, &want, &job, e) < 0 ||
         store_image_set_status(t, i, IMAGE_DELETING, job->id, NULL, e) < 0 ||
         store_audit_add(t, &(struct audit){ who, "image:delete", "image", i->id, "accepted" }, e) < 0 || txn_commit(t, e) < 0)
         return -1;

@@ -8,6 +8,7 @@
 #include "image_save.h"
 #include "once.h"
 #include "record.h"
+#include "sidecar.h"
 #include "vm_job.h"
 
 #include "base/json.h"
@@ -116,7 +117,9 @@ static int seal(struct job_run *r, struct err *e)
 {
     struct capture *cap = r->scratch;
 
-    return disk_image_seal(vm_job_core(r)->disk, cap->image_id, DISK_FORMAT_QCOW2, is_cancelled, r, &cap->facts, e);
+    if (disk_image_seal(vm_job_core(r)->disk, cap->image_id, DISK_FORMAT_QCOW2, is_cancelled, r, &cap->facts, e) < 0)
+        return -1;
+    return sidecar_sync_image(vm_job_core(r), cap->image_id, &cap->facts, e);
 }
 
 static int drop_bytes(struct job_run *r, struct err *e)
@@ -149,7 +152,9 @@ static int settle_capture(struct job_run *r, struct txn *t, const struct err *ou
 
     if (record_end(r, t, "vm", outcome, e) < 0 || release_vm(r, t, e) < 0 || read_image_id(r->job, id, e) < 0)
         return -1;
-    return image_settle(t, id, outcome ? NULL : &cap->facts, outcome, e);
+    if (image_settle(t, id, outcome ? NULL : &cap->facts, outcome, e) < 0)
+        return -1;
+    return outcome ? sidecar_submit_behind(r, t, SIDECAR_IMAGE, id, e) : 0;
 }
 
 static const struct job_step capture_steps[] = { { "flatten", flatten, drop_bytes, PERCENT_FLATTENED },

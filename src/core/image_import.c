@@ -10,6 +10,7 @@
 #include "image_save.h"
 #include "once.h"
 #include "record.h"
+#include "sidecar.h"
 
 #include "base/json.h"
 #include "base/str.h"
@@ -158,7 +159,9 @@ static int seal(struct job_run *r, struct err *e)
 
     if (image_format(r, &format, e) < 0)
         return -1;
-    return disk_image_seal(core_of(r)->disk, r->job->target, format, is_cancelled, r, &im->facts, e);
+    if (disk_image_seal(core_of(r)->disk, r->job->target, format, is_cancelled, r, &im->facts, e) < 0)
+        return -1;
+    return sidecar_sync_image(core_of(r), r->job->target, &im->facts, e);
 }
 
 static int drop_bytes(struct job_run *r, struct err *e)
@@ -172,7 +175,9 @@ static int settle_import(struct job_run *r, struct txn *t, const struct err *out
 
     if (record_end(r, t, "image", outcome, e) < 0)
         return -1;
-    return image_settle(t, r->job->target, outcome ? NULL : &im->facts, outcome, e);
+    if (image_settle(t, r->job->target, outcome ? NULL : &im->facts, outcome, e) < 0)
+        return -1;
+    return outcome ? sidecar_submit_behind(r, t, SIDECAR_IMAGE, r->job->target, e) : 0;
 }
 
 static const struct job_step import_steps[] = { { "fetch", fetch, drop_bytes, PERCENT_FETCHED },

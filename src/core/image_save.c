@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "record.h"
+#include "sidecar.h"
 
 #include "base/log.h"
 #include "base/str.h"
@@ -54,7 +55,9 @@ static int seal(struct job_run *r, struct err *e)
 {
     struct save *s = r->scratch;
 
-    return disk_image_seal(core_of(r)->disk, s->image->id, s->image->disk_format, is_cancelled, r, &s->facts, e);
+    if (disk_image_seal(core_of(r)->disk, s->image->id, s->image->disk_format, is_cancelled, r, &s->facts, e) < 0)
+        return -1;
+    return sidecar_sync_image(core_of(r), s->image->id, &s->facts, e);
 }
 
 static int drop_bytes(struct job_run *r, struct err *e)
@@ -69,6 +72,12 @@ static int forgive_gone(struct err *e)
         return -1;
     err_clear(e);
     return 0;
+}
+
+/* A delete has taken it over, and comes next. */
+static bool is_doomed(const struct image *i)
+{
+    return i->status == IMAGE_DELETING;
 }
 
 static int activate(struct txn *t, struct image *i, const struct image_facts *facts, struct err *e)
@@ -90,10 +99,14 @@ static int settle_save(struct job_run *r, struct txn *t, const struct err *outco
         return -1;
     if (store_image_get(t, NULL, r->job->target, &image, e) < 0)
         return forgive_gone(e);
+    if (is_doomed(image))
+        return 0;
     if (!outcome)
         return activate(t, image, &((struct save *)r->scratch)->facts, e);
     /* Another upload may be tried: the image is queued as before, and says what was wrong with the last one. */
-    return store_image_set_status(t, image, IMAGE_QUEUED, "", outcome->msg, e);
+    if (store_image_set_status(t, image, IMAGE_QUEUED, "", outcome->msg, e) < 0)
+        return -1;
+    return sidecar_submit_behind(r, t, SIDECAR_IMAGE, image->id, e);
 }
 
 int image_settle(struct txn *t, const char *id, const struct image_facts *facts, const struct err *outcome, struct err *e)
@@ -102,6 +115,8 @@ int image_settle(struct txn *t, const char *id, const struct image_facts *facts,
 
     if (store_image_get(t, NULL, id, &image, e) < 0)
         return forgive_gone(e);
+    if (is_doomed(image))
+        return 0;
     if (facts)
         return activate(t, image, facts, e);
     if (store_image_set_status(t, image, IMAGE_ERROR, "", outcome->msg, e) < 0)
@@ -134,11 +149,13 @@ static int settle_delete(struct job_run *r, struct txn *t, const struct err *out
     if (store_image_get(t, NULL, r->job->target, &image, e) < 0)
         return forgive_gone(e);
     if (outcome)
-        return store_image_set_status(t, image, IMAGE_ERROR, "", outcome->msg, e);
+        return store_image_set_status(t, image, IMAGE_ERROR, "", outcome->msg, e) < 0
+                   ? -1
+                   : sidecar_submit_behind(r, t, SIDECAR_IMAGE, image->id, e);
     return store_image_delete(t, image->id, e) < 0 ? -1 : record_image(t, "image.deleted", image, e);
 }
 
-static const struct job_step delete_steps[] = { { "bytes", drop_bytes, NULL, 90 } };
+static const struct job_step delete_steps[] = { { "sidecar", sidecar_image_step, NULL, 10 }, { "bytes", drop_bytes, NULL, 90 } };
 
 const struct job_kind image_delete_kind = {
     .name = "image.delete",

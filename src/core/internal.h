@@ -2,6 +2,7 @@
 #ifndef CORE_INTERNAL_H
 #define CORE_INTERNAL_H
 
+#include "doctor_view.h"
 #include "host.h"
 #include "keymaker.h"
 #include "life.h"
@@ -22,8 +23,10 @@ struct core {
     struct host *host;
     struct life *life;
     struct keymaker *keymaker;
+    struct doctor_room *doctor;
     hex32_text default_project;
     struct reconciler *reconciler;
+    struct lock sidecars;   /* RANK_SIDECAR; one sidecar is written at a time, from its row as it is then */
     int64_t pruned_boot_ms; /* the reconciler thread's */
 };
 

@@ -8,6 +8,7 @@
 #include "keymaker.h"
 #include "once.h"
 #include "record.h"
+#include "sidecar.h"
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -96,7 +97,8 @@ int keypair_create_begin(struct core *c, const struct keypair_spec *spec, void (
 
 static int insert(const struct change *ch, const struct keypair *k, struct err *e)
 {
-    if (store_keypair_insert(ch->txn, k, e) < 0 || record_keypair(ch->txn, "keypair.created", k, e) < 0)
+    if (store_keypair_insert(ch->txn, k, e) < 0 || record_keypair(ch->txn, "keypair.created", k, e) < 0 ||
+        sidecar_submit(ch, SIDECAR_KEYPAIR, k->id, e) < 0)
         return -1;
     return store_audit_add(ch->txn, &(struct audit){ ch->who, "keypair:create", "keypair", k->id, "accepted" }, e);
 }
@@ -168,6 +170,7 @@ int keypair_delete(struct core *c, const struct actor *who, const char *ref, str
     if (txn_write(c->store, &t, e) < 0 || store_keypair_resolve(t, who->project, ref, &k, e) < 0)
         return -1;
     if (store_keypair_delete(t, k->id, e) < 0 || record_keypair(t, "keypair.deleted", k, e) < 0 ||
+        sidecar_submit(&(struct change){ c, who, t }, SIDECAR_KEYPAIR, k->id, e) < 0 ||
         store_audit_add(t, &(struct audit){ who, "keypair:delete", "keypair", k->id, "accepted" }, e) < 0)
         return -1;
     return txn_commit(t, e);

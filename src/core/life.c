@@ -69,6 +69,16 @@ static void lower(int64_t *pause_ms, int64_t to)
         *pause_ms = to > 0 ? to : 0;
 }
 
+/* Who does what nobody asked for. */
+static struct actor nobody_but_us(const struct vm *vm)
+{
+    struct actor who = { .is_admin = true };
+
+    (void)str_copy(who.user, sizeof who.user, "computed");
+    (void)str_copy(who.project, sizeof who.project, vm->project);
+    return who;
+}
+
 /* ---- ready ---- */
 
 static int is_ready_already(struct core *c, const char *id, bool *out, struct err *e)
@@ -82,18 +92,25 @@ static int is_ready_already(struct core *c, const char *id, bool *out, struct er
     return 0;
 }
 
+static int record_ready(const struct change *ch, const struct vm *vm, const char *by, struct err *e)
+{
+    return record_vm_ready(ch->txn, vm, by, e) < 0 ? -1 : vm_update_submit(ch, vm, false, e);
+}
+
 static int mark_ready(struct core *c, const char *id, const char *by, struct err *e)
 {
     AUTO(txn) t = NULL;
     AUTO(vm) vm = NULL;
     bool is_first = false;
+    struct actor who;
 
     if (txn_write(c->store, &t, e) < 0 || store_vm_get(t, NULL, id, &vm, e) < 0 ||
         store_vm_set_ready(t, id, clock_wall_ms(), &is_first, e) < 0)
         return -1;
     if (!is_first)
         return 0;
-    if (record_vm_ready(t, vm, by, e) < 0 || txn_commit(t, e) < 0)
+    who = nobody_but_us(vm);
+    if (record_ready(&(struct change){ c, &who, t }, vm, by, e) < 0 || txn_commit(t, e) < 0)
         return -1;
     log_info("vm.ready", "vm", id, "by", by, NULL);
     return 0;
@@ -302,15 +319,6 @@ static void ask_agents(struct life *l)
 }
 
 /* ---- the end ---- */
-
-static struct actor nobody_but_us(const struct vm *vm)
-{
-    struct actor who = { .is_admin = true };
-
-    (void)str_copy(who.user, sizeof who.user, "computed");
-    (void)str_copy(who.project, sizeof who.project, vm->project);
-    return who;
-}
 
 /* Deletes the VM that expires first if its time is over; else lowers *pause_ms to what it has left, and *is_done is true. */
 static int expire_one(struct core *c, int64_t *pause_ms, bool *is_done, struct err *e)

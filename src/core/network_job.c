@@ -2,6 +2,7 @@
  * them. */
 #include "network.h"
 #include "record.h"
+#include "sidecar.h"
 
 #include "base/log.h"
 #include "base/str.h"
@@ -157,10 +158,13 @@ static int settle_create(struct job_run *r, struct txn *t, const struct err *out
         return -1;
     if (!n || !str_equal(n->job, r->job->id))
         return 0; /* a delete has taken it over */
-    return turn(t, n, outcome ? NETWORK_ERROR : NETWORK_ACTIVE, outcome ? outcome->msg : NULL, e);
+    if (turn(t, n, outcome ? NETWORK_ERROR : NETWORK_ACTIVE, outcome ? outcome->msg : NULL, e) < 0)
+        return -1;
+    return outcome ? sidecar_submit_behind(r, t, SIDECAR_NETWORK, n->id, e) : 0;
 }
 
-static const struct job_step create_steps[] = { { "ensure", ensure, unmake, 100 } };
+static const struct job_step create_steps[] = { { "ensure", ensure, unmake, 80 },
+                                                { "sidecar", sidecar_network_step, NULL, 100 } };
 
 const struct job_kind network_create_kind = {
     .name = "network.create",
@@ -190,11 +194,12 @@ static int settle_delete(struct job_run *r, struct txn *t, const struct err *out
     if (!n)
         return 0;
     if (outcome)
-        return turn(t, n, NETWORK_ERROR, outcome->msg, e);
+        return turn(t, n, NETWORK_ERROR, outcome->msg, e) < 0 ? -1 : sidecar_submit_behind(r, t, SIDECAR_NETWORK, n->id, e);
     return store_network_delete(t, n->id, e) < 0 ? -1 : record_network(t, "network.deleted", n, e);
 }
 
-static const struct job_step delete_steps[] = { { "remove", remove_bridge, NULL, 90 } };
+static const struct job_step delete_steps[] = { { "remove", remove_bridge, NULL, 80 },
+                                                { "sidecar", sidecar_network_step, NULL, 90 } };
 
 const struct job_kind network_delete_kind = {
     .name = "network.delete",

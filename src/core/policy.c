@@ -19,7 +19,7 @@ static const struct rule {
     { "vm:unlock", false },      { "vm:image", false },         { "image:import", false },   { "image:update", false },
     { "image:download", false }, { "keypair:list", false },     { "keypair:create", false }, { "keypair:read", false },
     { "keypair:delete", false }, { "network:list", false },     { "network:create", false }, { "network:read", false },
-    { "network:delete", false }, { "host:read", true },
+    { "network:delete", false }, { "host:read", true },         { "doctor:read", true },
 };
 
 static const struct rule *find(const char *action)

@@ -204,41 +204,55 @@ static char *armour(const char *base64)
     return text.failed ? NULL : str_dup((char *)text.data);
 }
 
-static char *armoured(const uint8_t *der, size_t len, const char *comment)
+static int no_memory(struct err *e)
+{
+    return err_set(e, ERR_NO_MEMORY, "out of memory");
+}
+
+static int armoured(struct der der, const char *comment, char **out, struct err *e)
 {
     struct der parts[RSA_PARTS];
     AUTO_SECRET key = secret_new();
     char *base64, *text = NULL;
 
-    if (!read_rsa((struct der){ der, len }, parts))
-        return NULL;
+    if (!read_rsa(der, parts))
+        return err_set(e, ERR_INTERNAL, "the private key could not be written");
     add_key(&key, parts, comment);
     base64 = key.failed ? NULL : base64_encode(key.data, key.len);
     if (base64)
         text = armour(base64);
     ssh_key_wipe(base64);
-    return text;
+    if (!text)
+        return no_memory(e);
+    *out = text;
+    return 0;
+}
+
+static int convert(const char *pem, const char *comment, char **out, struct err *e)
+{
+    AUTO_SECRET body = secret_new();
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    int rc;
+
+    add_body(&body, pem);
+    if (body.failed || base64_decode((char *)body.data, body.len, &bytes, &len) < 0)
+        return no_memory(e); /* libssh has just written it: nothing else is wrong with it */
+    rc = armoured((struct der){ bytes, len }, comment, out, e);
+    explicit_bzero(bytes, len);
+    free(bytes);
+    return rc;
 }
 
 int ssh_private_to_openssh(const char *pem, const char *comment, char **out, struct err *e)
 {
-    AUTO_SECRET body = secret_new();
-    uint8_t *der = NULL;
-    size_t len = 0;
-    char *text = NULL;
+    char *text;
 
-    if (str_starts_with(pem, BEGIN_OPENSSH)) {
-        text = str_dup(pem);
-    } else {
-        add_body(&body, pem);
-        if (!body.failed && base64_decode((char *)body.data, body.len, &der, &len) == 0) {
-            text = armoured(der, len, comment);
-            explicit_bzero(der, len);
-            free(der);
-        }
-    }
+    if (!str_starts_with(pem, BEGIN_OPENSSH))
+        return convert(pem, comment, out, e);
+    text = str_dup(pem);
     if (!text)
-        return err_set(e, ERR_INTERNAL, "the private key could not be written");
+        return no_memory(e);
     *out = text;
     return 0;
 }

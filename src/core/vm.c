@@ -4,6 +4,7 @@
 
 #include "internal.h"
 #include "record.h"
+#include "sidecar.h"
 #include "vm_job.h"
 
 #include "base/str.h"
@@ -42,7 +43,9 @@ static int settle_update(struct job_run *r, struct txn *t, const struct err *out
     return record_end(r, t, "vm", outcome, e);
 }
 
-static const struct job_step update_steps[] = { { "title", write_title, NULL, 50 }, { "autostart", write_autostart, NULL, 100 } };
+static const struct job_step update_steps[] = { { "sidecar", sidecar_vm_step, NULL, 30 },
+                                                { "title", write_title, NULL, 60 },
+                                                { "autostart", write_autostart, NULL, 100 } };
 
 /* Holds no task: a VM can be started, stopped and deleted meanwhile. */
 const struct job_kind vm_update_kind = {
@@ -56,7 +59,7 @@ const struct job_kind vm_update_kind = {
 };
 
 /* Behind the task that holds the VM: that may be defining the domain now, from the row as it was. */
-static int submit_update(const struct change *ch, const struct vm *vm, struct err *e)
+int vm_update_submit(const struct change *ch, const struct vm *vm, bool is_shown, struct err *e)
 {
     AUTO(job) job = NULL;
     AUTO_FREE char *params = vm_job_params(false, false, vm->status);
@@ -64,6 +67,8 @@ static int submit_update(const struct change *ch, const struct vm *vm, struct er
         .kind = vm_update_kind.name, .target = vm->id, .params = params, .after = vm->task == VM_TASK_NONE ? NULL : vm->job
     };
 
+    if (!is_shown)
+        return sidecar_submit(ch, SIDECAR_VM, vm->id, e);
     return params ? core_submit(ch, &want, &job, e) : err_set(e, ERR_NO_MEMORY, "out of memory");
 }
 
@@ -82,9 +87,7 @@ static int follow_change(const struct change *ch, const struct vm *before, const
 {
     if (before->expires_at_ms != after->expires_at_ms && life_kick_after(ch->core, ch->txn, e) < 0)
         return -1;
-    if (str_equal(before->name, after->name) && before->autostart == after->autostart)
-        return 0;
-    return submit_update(ch, after, e);
+    return vm_update_submit(ch, after, !str_equal(before->name, after->name) || before->autostart != after->autostart, e);
 }
 
 int vm_change(struct core *c, const struct actor *who, const char *ref, const struct vm_change *change, struct vm **out,
@@ -111,7 +114,7 @@ int vm_change(struct core *c, const struct actor *who, const char *ref, const st
 static int write_lock(const struct change *ch, const struct vm *vm, bool is_locked, struct err *e)
 {
     if (store_vm_set_locked(ch->txn, vm->id, is_locked, e) < 0 ||
-        record_vm(ch->txn, is_locked ? "vm.locked" : "vm.unlocked", vm, e) < 0)
+        record_vm(ch->txn, is_locked ? "vm.locked" : "vm.unlocked", vm, e) < 0 || vm_update_submit(ch, vm, false, e) < 0)
         return -1;
     return life_kick_after(ch->core, ch->txn, e);
 }

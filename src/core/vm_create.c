@@ -6,6 +6,7 @@
 #include "capacity.h"
 #include "once.h"
 #include "record.h"
+#include "sidecar.h"
 #include "vm_job.h"
 #include "vm_network.h"
 #include "vm_seed.h"
@@ -55,11 +56,11 @@ static int settle(struct job_run *r, struct txn *t, const struct err *outcome, s
     return vm_job_end(r, t, outcome, &ok, runs ? "vm.started" : NULL, e);
 }
 
-/* The seed goes with the overlay's folder. */
+/* Seed and sidecar go with the overlay's folder. */
 static const struct job_step steps[] = {
-    { "overlay", make_overlay, drop_overlay, 20 }, { "seed", vm_job_seed, NULL, 30 },
-    { "network", vm_job_link, vm_job_unlink, 40 }, { "define", vm_job_define, vm_job_undefine, 60 },
-    { "start", start, vm_job_power_off, 100 },
+    { "overlay", make_overlay, drop_overlay, 20 },    { "seed", vm_job_seed, NULL, 30 },
+    { "sidecar", sidecar_vm_step, NULL, 35 },         { "network", vm_job_link, vm_job_unlink, 40 },
+    { "define", vm_job_define, vm_job_undefine, 60 }, { "start", start, vm_job_power_off, 100 },
 };
 
 const struct job_kind vm_create_kind = {

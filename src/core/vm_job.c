@@ -134,9 +134,13 @@ int vm_job_power_off(struct job_run *r, struct err *e)
     return virt_destroy(vm_job_core(r)->virt, r->job->target, e) < 0 ? spare_foreign(r, e) : 0;
 }
 
+/* One that runs survives this without a definition: the host may have restarted, and started it by itself, since it was powered
+ * off. */
 int vm_job_undefine(struct job_run *r, struct err *e)
 {
-    return virt_undefine(vm_job_core(r)->virt, r->job->target, e) < 0 ? spare_foreign(r, e) : 0;
+    if (virt_undefine(vm_job_core(r)->virt, r->job->target, e) < 0 && spare_foreign(r, e) < 0)
+        return -1;
+    return vm_job_power_off(r, e);
 }
 
 int vm_job_image(const struct job_run *r, struct image **out, struct err *e)

@@ -37,6 +37,9 @@ int vm_job_vm(const struct job_run *r, const struct vm **out, struct err *e);
 /* ERR_VM_LOCKED when its owner forbids changes. */
 int vm_refuse_locked(const struct vm *vm, struct err *e);
 
+/* After a change of the VM's row: its sidecar follows, and, when the domain shows what was changed, the domain. */
+int vm_update_submit(const struct change *ch, const struct vm *vm, bool is_shown, struct err *e);
+
 /* Takes the VM over for its deletion: task, job, event, and the audit line of `action`. */
 int vm_delete_submit(const struct change *ch, struct vm *vm, const char *action, struct job **out, struct err *e);
 

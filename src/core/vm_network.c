@@ -7,6 +7,7 @@
 
 #include "hostname.h"
 #include "network.h"
+#include "sidecar.h"
 #include "vm_job.h"
 
 #include "base/clock.h"
@@ -263,6 +264,8 @@ static int link_port(struct core *c, const struct vm *vm, const struct port *p, 
     ipv4_text address;
     struct virt_lease lease = lease_of(vm, p, address);
 
+    if (p->kind == NETWORK_USER)
+        return 0;
     if (network_make(c, n, e) < 0 || network_activate(c, n, e) < 0)
         return -1;
     return virt_network_add_host(c->virt, n->id, &lease, e);
@@ -277,7 +280,8 @@ int vm_job_link(struct job_run *r, struct err *e)
     if (vm_job_vm(r, &vm, e) < 0 || vm_links_load(c, vm->id, &l, e) < 0)
         return -1;
     for (size_t i = 0; i < l.ports.count; i++)
-        if (l.ports.items[i]->kind != NETWORK_USER && link_port(c, vm, l.ports.items[i], l.networks.items[i], e) < 0)
+        if (link_port(c, vm, l.ports.items[i], l.networks.items[i], e) < 0 ||
+            sidecar_ensure(c, SIDECAR_NETWORK, l.networks.items[i]->id, e) < 0)
             return -1;
     return 0;
 }

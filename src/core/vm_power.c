@@ -62,6 +62,17 @@ static int await_shutdown(struct job_run *r, bool *off, struct err *e)
     return 0;
 }
 
+/* A guest whose QEMU is silent needs no grace. */
+static int stop_softly(struct job_run *r, bool *off, struct err *e)
+{
+    if (virt_shutdown(virt_of(r), r->job->target, e) == 0)
+        return await_shutdown(r, off, e);
+    if (e->code != ERR_TIMEOUT)
+        return -1;
+    err_clear(e);
+    return 0;
+}
+
 static int stop(struct job_run *r, struct err *e)
 {
     struct virt_state now;
@@ -70,10 +81,8 @@ static int stop(struct job_run *r, struct err *e)
     if (virt_state(virt_of(r), r->job->target, &now, e) < 0)
         return -1;
     /* A paused guest hears no button. */
-    if (now.power == VIRT_RUNNING && !vm_job_of(r)->is_forced) {
-        if (virt_shutdown(virt_of(r), r->job->target, e) < 0 || await_shutdown(r, &is_off, e) < 0)
-            return -1;
-    }
+    if (now.power == VIRT_RUNNING && !vm_job_of(r)->is_forced && stop_softly(r, &is_off, e) < 0)
+        return -1;
     return is_off ? 0 : virt_destroy(virt_of(r), r->job->target, e);
 }
 

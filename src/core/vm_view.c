@@ -77,6 +77,8 @@ static int load(struct vm_view *v, struct err *e)
 {
     AUTO(txn) t = NULL;
 
+    vm_list_done(&v->page); /* of a load that came only half through */
+    v->page = (struct vm_list){ 0 };
     if (txn_read(v->core->store, &t, e) < 0 || (v->one[0] ? load_one(v, t, e) : load_list(v, t, e)) < 0 ||
         store_port_attach(t, &v->page, e) < 0)
         return -1;

@@ -186,3 +186,45 @@ int convert_overlay(const struct conversion *c, enum disk_format base_format, ui
 
     return convert(c, base ? driver_on("qcow2", FILE_SOURCE, base) : NULL, size_bytes, e);
 }
+
+/* ---- checking ---- */
+
+enum { CHECK_LEAKS = 3 }; /* qemu-img's exit code */
+
+static json_t *check_command(void)
+{
+    /* The only file it is given is the first. */
+    json_t *overlay = driver_on("qcow2", FILE_PART, NULL);
+    AUTO_FREE char *text = overlay ? json_text(overlay) : NULL;
+    AUTO_FREE char *from = text ? str_printf("json:%s", text) : NULL;
+
+    json_decref(overlay);
+    return from ? json_pack("{s:[s, s, s]}", "argv", "qemu-img", "check", from) : NULL;
+}
+
+int convert_check(int overlay, const char *vm_id, int64_t deadline_ms, struct err *e)
+{
+    AUTO_JSON orders = check_command();
+    struct transfer_terms terms = { .limits = { 0 } };
+    struct conversion c = { .terms = &terms };
+    struct hearing h = { .conversion = &c };
+    LOAN loan = { .fd = overlay };
+    struct child_task task = {
+        .orders = orders,
+        .files = &overlay,
+        .file_count = 1,
+        .file_size_max = METADATA_SLACK,
+        .group = child_group(vm_id),
+        .deadline_ms = deadline_ms,
+        .watch = &terms.watch,
+        .said = hear,
+        .arg = &h,
+    };
+    int status = 0;
+
+    if (!orders)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    if (lend(&loan, task.group, S_IRGRP, e) < 0 || child_run(&task, &status, e) < 0)
+        return -1;
+    return WIFEXITED(status) && WEXITSTATUS(status) == CHECK_LEAKS ? 0 : judge(&h, status, e);
+}

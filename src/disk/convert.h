@@ -21,4 +21,8 @@ int convert_foreign(const struct conversion *c, enum foreign_format f, struct er
 /* From an overlay, whose header says nothing that is not said here. */
 int convert_overlay(const struct conversion *c, enum disk_format base_format, uint64_t size_bytes, struct err *e);
 
+/* qemu-img check of an overlay by itself: what it stands on is not opened. ERR_IMAGE_REFUSED: corrupt, with qemu-img's words in
+ * detail. Clusters that are only leaked cost space and nothing else: fine. */
+int convert_check(int overlay, const char *vm_id, int64_t deadline_ms, struct err *e);
+
 #endif

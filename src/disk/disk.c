@@ -48,7 +48,8 @@ static int take_lock(struct disk *d, struct err *e)
 static int open_folders(struct disk *d, struct err *e)
 {
     FAILPOINT(e, "disk.folders_mkdir.before");
-    if (dir_make_at(d->root, NAME_IMAGES, &d->images, e) < 0 || dir_make_at(d->root, NAME_INSTANCES, &d->instances, e) < 0)
+    if (dir_make_at(d->root, NAME_IMAGES, &d->images, e) < 0 || dir_make_at(d->root, NAME_INSTANCES, &d->instances, e) < 0 ||
+        dir_make_at(d->root, NAME_NETWORKS, &d->networks, e) < 0 || dir_make_at(d->root, NAME_KEYPAIRS, &d->keypairs, e) < 0)
         return -1;
     FAILPOINT(e, "disk.folders_mkdir.after");
     FAILPOINT(e, "disk.folders_sync.before");
@@ -64,7 +65,7 @@ int disk_open(const char *state_dir, struct disk **out, struct err *e)
 
     if (!d)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    d->root = d->images = d->instances = d->lock_file = -1;
+    d->root = d->images = d->instances = d->networks = d->keypairs = d->lock_file = -1;
     lock_init(&d->lock, RANK_LEAF);
     if (open_root(d, state_dir, e) < 0 || take_lock(d, e) < 0 || open_folders(d, e) < 0)
         return -1;
@@ -79,6 +80,8 @@ void disk_close(struct disk *d)
     assert(!d->uploads);
     cleanup_close(&d->images);
     cleanup_close(&d->instances);
+    cleanup_close(&d->networks);
+    cleanup_close(&d->keypairs);
     cleanup_close(&d->root);
     cleanup_close(&d->lock_file);
     lock_done(&d->lock);
@@ -102,7 +105,8 @@ int disk_is_empty(struct disk *d, bool *out, struct err *e)
 {
     size_t entries = 0;
 
-    if (dir_each(d->images, count_entry, &entries, e) < 0 || dir_each(d->instances, count_entry, &entries, e) < 0)
+    if (dir_each(d->images, count_entry, &entries, e) < 0 || dir_each(d->instances, count_entry, &entries, e) < 0 ||
+        dir_each(d->networks, count_entry, &entries, e) < 0 || dir_each(d->keypairs, count_entry, &entries, e) < 0)
         return -1;
     *out = entries == 0;
     return 0;
@@ -175,6 +179,8 @@ int disk_scan_unknown(struct disk *d, disk_unknown_fn *fn, void *arg, struct err
         { d->root, { FOLDER_STATE, "", fn, arg } },
         { d->images, { FOLDER_IMAGES, NAME_IMAGES "/", fn, arg } },
         { d->instances, { FOLDER_INSTANCES, NAME_INSTANCES "/", fn, arg } },
+        { d->networks, { FOLDER_SIDECARS, NAME_NETWORKS "/", fn, arg } },
+        { d->keypairs, { FOLDER_SIDECARS, NAME_KEYPAIRS "/", fn, arg } },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {

@@ -233,6 +233,37 @@ int disk_overlay_check(struct disk *d, const char *vm_id, struct err *e)
     return check_backing(d, &info, e);
 }
 
+static int base_of(struct disk *d, const struct qcow2_info *info, struct disk_overlay_base *out, struct err *e)
+{
+    const char *name = info->backing_file ? image_of_backing(d, info->backing_file) : NULL;
+    const char *suffix = name ? strrchr(name, '.') : NULL;
+
+    if (!name || disk_format_from_string(suffix + 1, &out->format) < 0)
+        return missing(e, "the VM's disk does not name an image that is here");
+    (void)snprintf(out->image, sizeof out->image, "%.*s", UUID_LEN, name);
+    out->size_bytes = info->virtual_size_bytes;
+    return 0;
+}
+
+int disk_overlay_read(struct disk *d, const char *vm_id, struct disk_overlay_base *out, struct err *e)
+{
+    AUTO_CLOSE int folder = -1, fd = -1;
+    AUTO_QCOW2_INFO info = { 0 };
+    struct disk_overlay_base base = { .image = "" };
+
+    if (instance_open(d, vm_id, &folder, e) < 0)
+        return -1;
+    fd = folder < 0 ? -1 : file_open_at(folder, NAME_OVERLAY);
+    if (fd < 0)
+        return missing(e, "the VM's disk is gone, or may not be read");
+    if (qcow2_read(fd, &info, e) < 0)
+        return missing(e, "the header of the VM's disk is damaged");
+    if (base_of(d, &info, &base, e) < 0)
+        return -1;
+    *out = base;
+    return 0;
+}
+
 /* ---- removal ---- */
 
 static int remove_entry(void *arg, int dir, const char *name, struct err *e)

@@ -10,33 +10,51 @@
 
 #include "base/cleanup.h"
 
-/* A pattern is, in this order and each optional: a UUID, a literal, a decimal number of so many digits at most. */
+/* A pattern is, in this order and each optional: a UUID, a literal, a decimal number of so many digits at most, and, behind
+ * that, one of the ends of a database's names. */
 struct pattern {
     const char *literal;
     mode_t type;
     bool has_uuid;
     size_t digits_max;
+    bool is_database;
 };
 
 static const struct pattern state_patterns[] = {
-    { .literal = "computed.db", .type = S_IFREG },     { .literal = "computed.db-wal", .type = S_IFREG },
-    { .literal = "computed.db-shm", .type = S_IFREG }, { .literal = "computed.db.before-", .type = S_IFREG, .digits_max = 9 },
-    { .literal = NAME_LOCK, .type = S_IFREG },         { .literal = NAME_IMAGES, .type = S_IFDIR },
-    { .literal = NAME_INSTANCES, .type = S_IFDIR },    { .literal = "probe", .type = S_IFDIR },
+    { .literal = "computed.db", .type = S_IFREG, .is_database = true },
+    { .literal = "computed.db.new", .type = S_IFREG, .is_database = true },
+    { .literal = "computed.db.before-", .type = S_IFREG, .digits_max = 9 },
+    { .literal = "computed.db.broken-", .type = S_IFREG, .digits_max = 12, .is_database = true },
+    { .literal = "computed.db.replaced-", .type = S_IFREG, .digits_max = 12, .is_database = true },
+    { .literal = NAME_LOCK, .type = S_IFREG },
+    { .literal = NAME_IMAGES, .type = S_IFDIR },
+    { .literal = NAME_INSTANCES, .type = S_IFDIR },
+    { .literal = NAME_NETWORKS, .type = S_IFDIR },
+    { .literal = NAME_KEYPAIRS, .type = S_IFDIR },
+    { .literal = "probe", .type = S_IFDIR },
+    { .literal = NAME_QUARANTINE, .type = S_IFDIR },
+    { .literal = NAME_JOURNAL, .type = S_IFREG },
 };
 static const struct pattern images_patterns[] = {
     { .literal = ".qcow2", .type = S_IFREG, .has_uuid = true },
     { .literal = ".raw", .type = S_IFREG, .has_uuid = true },
     { .literal = "." NAME_PART_SUFFIX, .type = S_IFREG, .has_uuid = true },
     { .literal = "." NAME_FETCH_SUFFIX, .type = S_IFREG, .has_uuid = true },
+    { .literal = "." NAME_SIDECAR_SUFFIX, .type = S_IFREG, .has_uuid = true },
+    { .literal = "." NAME_SIDECAR_TMP_SUFFIX, .type = S_IFREG, .has_uuid = true },
 };
 static const struct pattern instances_patterns[] = {
     { .literal = "", .type = S_IFDIR, .has_uuid = true },
 };
 static const struct pattern instance_patterns[] = {
-    { .literal = NAME_OVERLAY, .type = S_IFREG }, { .literal = NAME_OVERLAY_TMP, .type = S_IFREG },
-    { .literal = NAME_CONSOLE, .type = S_IFREG }, { .literal = NAME_CONSOLE ".", .type = S_IFREG, .digits_max = 1 },
-    { .literal = NAME_SEED, .type = S_IFREG },    { .literal = NAME_SEED_TMP, .type = S_IFREG },
+    { .literal = NAME_OVERLAY, .type = S_IFREG },    { .literal = NAME_OVERLAY_TMP, .type = S_IFREG },
+    { .literal = NAME_CONSOLE, .type = S_IFREG },    { .literal = NAME_CONSOLE ".", .type = S_IFREG, .digits_max = 1 },
+    { .literal = NAME_SEED, .type = S_IFREG },       { .literal = NAME_SEED_TMP, .type = S_IFREG },
+    { .literal = NAME_VM_SIDECAR, .type = S_IFREG }, { .literal = NAME_VM_SIDECAR_TMP, .type = S_IFREG },
+};
+static const struct pattern sidecars_patterns[] = {
+    { .literal = "." NAME_SIDECAR_SUFFIX, .type = S_IFREG, .has_uuid = true },
+    { .literal = "." NAME_SIDECAR_TMP_SUFFIX, .type = S_IFREG, .has_uuid = true },
 };
 
 static const struct {
@@ -47,6 +65,7 @@ static const struct {
     [FOLDER_IMAGES] = { images_patterns, ARRAY_LEN(images_patterns) },
     [FOLDER_INSTANCES] = { instances_patterns, ARRAY_LEN(instances_patterns) },
     [FOLDER_INSTANCE] = { instance_patterns, ARRAY_LEN(instance_patterns) },
+    [FOLDER_SIDECARS] = { sidecars_patterns, ARRAY_LEN(sidecars_patterns) },
 };
 
 static bool starts_with_uuid(const char *name)
@@ -57,6 +76,11 @@ static bool starts_with_uuid(const char *name)
         return false;
     memcpy(id, name, UUID_LEN);
     return id_is_uuid(id);
+}
+
+static bool is_end(const struct pattern *p, const char *rest)
+{
+    return *rest == '\0' || (p->is_database && (strcmp(rest, "-wal") == 0 || strcmp(rest, "-shm") == 0));
 }
 
 static bool pattern_fits(const struct pattern *p, const char *name)
@@ -71,7 +95,7 @@ static bool pattern_fits(const struct pattern *p, const char *name)
         return false;
     name += literal_len;
     digits = strspn(name, "0123456789");
-    return name[digits] == '\0' && (p->digits_max ? digits > 0 && digits <= p->digits_max : digits == 0);
+    return is_end(p, name + digits) && (p->digits_max ? digits > 0 && digits <= p->digits_max : digits == 0);
 }
 
 static bool has_type(int dir, const char *name, mode_t type)

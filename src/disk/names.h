@@ -6,20 +6,28 @@
 
 #include "base/id.h"
 
-#define NAME_LOCK         "lock"
-#define NAME_IMAGES       "images"
-#define NAME_INSTANCES    "instances"
-#define NAME_OVERLAY      "disk.qcow2"
-#define NAME_OVERLAY_TMP  "disk.qcow2.tmp"
-#define NAME_CONSOLE      "console.log"
-#define NAME_SEED         "seed.iso"
-#define NAME_SEED_TMP     "seed.iso.tmp"
-#define NAME_PART_SUFFIX  "part"
-#define NAME_FETCH_SUFFIX "fetch" /* as downloaded, before it is judged */
+#define NAME_LOCK               "lock"
+#define NAME_IMAGES             "images"
+#define NAME_INSTANCES          "instances"
+#define NAME_NETWORKS           "networks"
+#define NAME_KEYPAIRS           "keypairs"
+#define NAME_QUARANTINE         "quarantine" /* what the doctor has put aside */
+#define NAME_JOURNAL            "doctor.log"
+#define NAME_OVERLAY            "disk.qcow2"
+#define NAME_OVERLAY_TMP        "disk.qcow2.tmp"
+#define NAME_CONSOLE            "console.log"
+#define NAME_SEED               "seed.iso"
+#define NAME_SEED_TMP           "seed.iso.tmp"
+#define NAME_VM_SIDECAR         "vm.json"
+#define NAME_VM_SIDECAR_TMP     "vm.json.tmp"
+#define NAME_SIDECAR_SUFFIX     "json"
+#define NAME_SIDECAR_TMP_SUFFIX "json.tmp"
+#define NAME_PART_SUFFIX        "part"
+#define NAME_FETCH_SUFFIX       "fetch" /* as downloaded, before it is judged */
 
 enum { CONSOLE_ROTATIONS = 10 }; /* virtlogd renames console.log to console.log.0, that to console.log.1, … */
 
-enum folder { FOLDER_STATE, FOLDER_IMAGES, FOLDER_INSTANCES, FOLDER_INSTANCE, FOLDER_COUNT };
+enum folder { FOLDER_STATE, FOLDER_IMAGES, FOLDER_INSTANCES, FOLDER_INSTANCE, FOLDER_SIDECARS, FOLDER_COUNT };
 
 /* The entry has a name that belongs in that folder and the type that goes with it (a symlink never does). */
 bool name_is_known(enum folder in, int dir, const char *name);

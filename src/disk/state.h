@@ -6,8 +6,8 @@
 #include "disk/disk.h"
 
 struct disk {
-    char *path;                  /* absolute, symlinks resolved */
-    int root, images, instances; /* folders */
+    char *path;                                      /* absolute, symlinks resolved */
+    int root, images, instances, networks, keypairs; /* folders */
     int lock_file;
     struct lock lock;                             /* rank leaf */
     struct disk_upload *uploads GUARDED_BY(lock); /* under way in this process */

@@ -26,13 +26,11 @@ static bool put(struct MHD_Response *response, const char *name, const char *val
 
 static bool put_handler_headers(const struct request *r, struct MHD_Response *response)
 {
-    const char *at = r->headers.data, *end = at + r->headers.len;
-
-    while (at < end) {
-        const char *value = at + strlen(at) + 1;
-        if (!put(response, at, value))
+    for (size_t at = 0; at < r->headers.len;) {
+        const char *name = r->headers.data + at, *value = name + strlen(name) + 1;
+        if (!put(response, name, value))
             return false;
-        at = value + strlen(value) + 1;
+        at += strlen(name) + 1 + strlen(value) + 1;
     }
     return true;
 }
@@ -163,6 +161,8 @@ void request_fail(struct request *r, const struct err *e)
 
     if (has_answer(r))
         return;
+    if (r->headers.failed)
+        buf_done(&r->headers); /* there was no memory for one of the handler's: the door may have more luck */
     r->door->error(r, e);
     if (has_answer(r))
         return;

@@ -66,6 +66,11 @@ static void wake(void *arg)
     cond_signal(&js->due);
 }
 
+void jobs_wake(struct jobs *js)
+{
+    wake(js);
+}
+
 static void alarm_over_locked(struct jobs *js)
 {
     if (--js->alarms_out == 0)
@@ -146,8 +151,9 @@ static int claim(struct jobs *js, struct job **out, bool *is_first, int64_t *nex
     return 0;
 }
 
-static void work_once(struct jobs *js)
+static void work_once(struct worker *w)
 {
+    struct jobs *js = w->js;
     struct err e = ERR_INIT;
     AUTO(job) j = NULL;
     int64_t next_ms = 0;
@@ -164,28 +170,38 @@ static void work_once(struct jobs *js)
         return;
     }
     wake(js); /* there may be one more, for another worker */
-    saga_run(js, j, is_first);
+    saga_run(w, j, is_first);
     wake(js); /* one that was to come after this one, or this one deferred */
 }
 
 /* Takes the hint before the look: a commit during the look sets it again. */
-static bool await_due(struct jobs *js)
+static bool await_due(struct worker *w)
 {
+    struct jobs *js = w->js;
     HOLD(&js->lock);
 
-    while (!js->may_be_due && !jobs_is_stopping(js))
+    while (!js->may_be_due && !jobs_is_stopping(js) && !w->is_replaced)
         cond_wait(&js->due, &js->lock);
+    if (w->is_replaced || jobs_is_stopping(js))
+        return false;
     js->may_be_due = false;
-    return !jobs_is_stopping(js);
+    return true;
 }
 
+/* One that was replaced is not joined. */
 static void *worker_main(void *arg)
 {
-    struct jobs *js = arg;
+    struct worker *w = arg;
+    struct jobs *js = w->js;
 
-    while (await_due(js))
-        work_once(js);
+    while (await_due(w))
+        work_once(w);
     lock_take(&js->lock);
+    if (w->is_replaced) {
+        js->left_count--;
+        (void)pthread_detach(pthread_self());
+        free(w);
+    }
     js->active--;
     cond_broadcast(&js->left);
     lock_drop(&js->lock);
@@ -200,6 +216,8 @@ static int check_config(const struct jobs_config *c, struct err *e)
         return err_set(e, ERR_CONFIG, "workers: must be 1 to %d", WORKERS_MAX);
     if (c->retry_min_ms < 1 || c->retry_max_ms < c->retry_min_ms)
         return err_set(e, ERR_CONFIG, "job retries: the first delay must be at least 1 ms and at most the longest delay");
+    if (c->undo_ms < 0 || c->late_ms < 0 || c->cancel_patience_ms < 0)
+        return err_set(e, ERR_CONFIG, "jobs: no time can be negative");
     return 0;
 }
 
@@ -225,6 +243,7 @@ int jobs_new(struct store *store, struct timer *timer, const struct jobs_config 
     cond_init(&js->due);
     cond_init(&js->stopping);
     cond_init(&js->left);
+    cond_init(&js->watch);
     *out = js;
     return 0;
 }
@@ -241,13 +260,18 @@ static int requeue(struct jobs *js, struct err *e)
     return 0;
 }
 
-static int start_worker(struct jobs *js, struct err *e)
+int worker_start(struct jobs *js, uint32_t slot, struct err *e)
 {
+    AUTO_FREE struct worker *w = calloc(1, sizeof(*w));
+
+    if (!w)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    *w = (struct worker){ .js = js, .slot = slot };
     lock_take(&js->lock);
     js->active++;
     lock_drop(&js->lock);
-    if (thread_start(&js->threads[js->thread_count], "job", worker_main, js, e) == 0) {
-        js->thread_count++;
+    if (thread_start(&w->thread, "job", worker_main, w, e) == 0) {
+        js->workers[slot] = TAKE(w);
         return 0;
     }
     lock_take(&js->lock);
@@ -262,12 +286,12 @@ int jobs_start(struct jobs *js, struct err *e)
         return -1;
     js->started_boot_ms = clock_boot_ms();
     wake(js);
-    for (uint32_t i = 0; i < js->config.workers; i++)
-        if (start_worker(js, e) < 0) {
+    for (; js->worker_count < js->config.workers; js->worker_count++)
+        if (worker_start(js, js->worker_count, e) < 0) {
             (void)jobs_stop(js, FREE_GRACE_MS);
             return -1;
         }
-    return 0;
+    return watch_start(js, e);
 }
 
 static void announce_stop(struct jobs *js)
@@ -293,10 +317,14 @@ bool jobs_stop(struct jobs *js, int64_t deadline_ms)
 {
     announce_stop(js);
     waits_close(&js->waits);
+    watch_stop(js);
     if (!await_workers(js, deadline_ms))
         return false;
-    while (js->thread_count > 0)
-        (void)pthread_join(js->threads[--js->thread_count], NULL);
+    while (js->worker_count > 0) {
+        AUTO_FREE struct worker *w = js->workers[--js->worker_count];
+
+        (void)pthread_join(w->thread, NULL);
+    }
     return true;
 }
 
@@ -320,6 +348,7 @@ void jobs_free(struct jobs *js)
     cond_done(&js->due);
     cond_done(&js->stopping);
     cond_done(&js->left);
+    cond_done(&js->watch);
     lock_done(&js->lock);
     free(js);
 }
@@ -370,7 +399,11 @@ static void cancel_committed(void *arg)
 {
     struct jobs *js = arg;
 
-    atomic_fetch_add(&js->cancels, 1);
+    {
+        HOLD(&js->lock);
+        atomic_fetch_add(&js->cancels, 1);
+        cond_signal(&js->watch);
+    }
     wake(js);
 }
 

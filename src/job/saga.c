@@ -1,5 +1,5 @@
 /* job/saga: one claimed job walks its steps: forward, backward when it fails, and on from where an earlier life left it. Every
- * number is committed before its step runs. Which job is next and who waits for it is not known here. */
+ * number is committed before its step runs. Which job is next, who waits for it and for how long is not known here. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,8 +12,7 @@
 #include "store/job.h"
 
 enum {
-    UNDO_ALLOWANCE_MS = 60 * 1000, /* for one undo, or one try of a retried step, also when the job's deadline has passed */
-    UNDO_GRACE_MS = 60 * 1000,     /* after the deadline a failed undo is tried again for so long */
+    UNDO_GRACE_MS = 60 * 1000, /* after the deadline a failed undo is tried again for so long */
     UNDO_ATTEMPTS_MAX = 8,
     REPORT_EVERY_MS = 1000,
     REPORT_EVENT_EVERY_MS = 5000,
@@ -32,9 +31,12 @@ struct saga {
     int64_t may_report_boot_ms;  /* before that a report is dropped */
     int64_t may_tell_boot_ms;    /* before that it makes no event */
     bool is_prepared;
+    struct worker *worker; /* NULL: the watch, which runs no steps */
+    struct stint stint;
 };
 
-enum walk { WALK_DONE, WALK_FAILED, WALK_STOPPED };
+/* LEFT: this thread is late, and the job somebody else's. */
+enum walk { WALK_DONE, WALK_FAILED, WALK_STOPPED, WALK_LEFT };
 
 static struct saga *saga_of(const struct job_run *r)
 {
@@ -277,21 +279,70 @@ static int may_begin(const struct saga *s, struct err *e)
     return 0;
 }
 
-static int run_step(struct saga *s, uint32_t i, struct err *e)
+static int call_run(struct saga *s, const struct job_step *step, struct err *e)
 {
-    const struct job_step *step = &s->kind->steps[i];
-    int64_t retry_until_ms = clock_boot_ms() + UNDO_ALLOWANCE_MS;
-
-    if (reach_step(s, i, e) < 0 || may_begin(s, e) < 0)
-        return -1;
-    s->begun = i + 1;
-    s->until_boot_ms = s->job->deadline_boot_ms;
-    if (s->kind->policy == JOB_RETRY && s->until_boot_ms < retry_until_ms)
-        s->until_boot_ms = retry_until_ms;
     FAILPOINT(e, "job.step.before");
     if (step->run(&s->run, e) < 0)
         return -1;
     FAILPOINT(e, "job.step.after");
+    return 0;
+}
+
+static int call_undo(struct saga *s, const struct job_step *step, struct err *e)
+{
+    s->until_boot_ms = clock_boot_ms() + s->js->config.undo_ms;
+    FAILPOINT(e, "job.undo.before");
+    if (step->undo(&s->run, e) < 0)
+        return -1;
+    FAILPOINT(e, "job.undo.after");
+    return 0;
+}
+
+/* The job was undone while this step's run hung: so is what it did since. */
+static void take_back(struct saga *s, const struct job_step *step)
+{
+    struct err e = ERR_INIT;
+
+    log_warn("a step that nobody waited for any more has returned", "job", s->job->id, "kind", s->job->kind, "step", step->name,
+             NULL);
+    if (s->job->direction == JOB_BACKWARD || s->kind->policy == JOB_RETRY || !step->undo)
+        return;
+    s->job->direction = JOB_BACKWARD;
+    if (call_undo(s, step, &e) < 0)
+        log_err(LOG_ERROR, "a late step may have left something behind", &e, "job", s->job->id, "step", step->name, NULL);
+}
+
+typedef int call_fn(struct saga *s, const struct job_step *step, struct err *e);
+
+/* Calls it under the eyes of the watch. */
+static int call_watched(struct saga *s, call_fn *call, const struct job_step *step, int64_t until_boot_ms, struct err *e)
+{
+    bool heeds_cancel = s->job->direction == JOB_FORWARD && s->kind->policy == JOB_UNWIND;
+    int rc;
+
+    s->until_boot_ms = until_boot_ms;
+    s->stint =
+        (struct stint){ .job = s->job->id, .worker = s->worker, .until_boot_ms = until_boot_ms, .heeds_cancel = heeds_cancel };
+    stint_begin(s->js, &s->stint);
+    rc = call(s, step, e);
+    if (stint_end(s->js, &s->stint))
+        return rc;
+    take_back(s, step);
+    return err_set(e, ERR_TIMEOUT, "the step was left behind");
+}
+
+static int run_step(struct saga *s, uint32_t i, struct err *e)
+{
+    const struct job_step *step = &s->kind->steps[i];
+    int64_t until_ms = s->job->deadline_boot_ms, retry_until_ms = clock_boot_ms() + s->js->config.undo_ms;
+
+    if (reach_step(s, i, e) < 0 || may_begin(s, e) < 0)
+        return -1;
+    s->begun = i + 1;
+    if (s->kind->policy == JOB_RETRY && until_ms < retry_until_ms)
+        until_ms = retry_until_ms;
+    if (call_watched(s, call_run, step, until_ms, e) < 0)
+        return -1;
     s->job->progress = step->progress;
     return 0;
 }
@@ -304,12 +355,7 @@ static int undo_step(struct saga *s, uint32_t i, struct err *e)
         return 0;
     if (reach_step(s, i, e) < 0)
         return -1;
-    s->until_boot_ms = clock_boot_ms() + UNDO_ALLOWANCE_MS;
-    FAILPOINT(e, "job.undo.before");
-    if (step->undo(&s->run, e) < 0)
-        return -1;
-    FAILPOINT(e, "job.undo.after");
-    return 0;
+    return call_watched(s, call_undo, step, clock_boot_ms() + s->js->config.undo_ms, e);
 }
 
 /* A step that gave up because the engine stops has not failed. */
@@ -317,6 +363,8 @@ static enum walk failed_or_stopped(const struct saga *s, const struct err *why)
 {
     bool is_asked = s->job->direction == JOB_FORWARD && s->job->is_cancel_requested;
 
+    if (atomic_load(&s->stint.is_left))
+        return WALK_LEFT;
     return why->code == ERR_CANCELLED && !is_asked && jobs_is_stopping(s->js) ? WALK_STOPPED : WALK_FAILED;
 }
 
@@ -362,6 +410,8 @@ static void go_back(struct saga *s)
     case WALK_STOPPED:
         park(s);
         break;
+    case WALK_LEFT:
+        break;
     }
 }
 
@@ -403,6 +453,8 @@ static void go_forward(struct saga *s)
     case WALK_STOPPED:
         park(s);
         break;
+    case WALK_LEFT:
+        break;
     }
 }
 
@@ -415,8 +467,15 @@ static void end_unknown(struct saga *s)
     end(s, &why);
 }
 
-void saga_run(struct jobs *js, struct job *j, bool is_first_claim)
+static void release(struct saga *s)
 {
+    if (s->is_prepared && s->kind->release)
+        s->kind->release(&s->run);
+}
+
+void saga_run(struct worker *w, struct job *j, bool is_first_claim)
+{
+    struct jobs *js = w->js;
     struct saga s = { .run = { .job = j, .user = js->user, .jobs = js },
                       .js = js,
                       .job = j,
@@ -424,7 +483,8 @@ void saga_run(struct jobs *js, struct job *j, bool is_first_claim)
                       .first = ERR_INIT,
                       .begun = is_first_claim ? 0 : j->step + 1,
                       .until_boot_ms = j->deadline_boot_ms,
-                      .cancels_seen = atomic_load(&js->cancels) - 1 };
+                      .cancels_seen = atomic_load(&js->cancels) - 1,
+                      .worker = w };
 
     if (!s.kind || j->step >= s.kind->step_count) {
         end_unknown(&s);
@@ -436,8 +496,61 @@ void saga_run(struct jobs *js, struct job *j, bool is_first_claim)
         err_from_fault(&s.first, &j->error);
         go_back(&s);
     }
-    if (s.is_prepared && s.kind->release)
-        s.kind->release(&s.run);
+    release(&s);
+}
+
+/* Without the step that hangs */
+
+static void go_on(struct saga *s)
+{
+    struct err why = ERR_INIT, ignored = ERR_INIT;
+    bool is_forward = s->job->direction == JOB_FORWARD;
+
+    if (is_forward && s->kind->policy == JOB_UNWIND && s->job->is_cancel_requested)
+        (void)err_set(&why, ERR_CANCELLED, "the operation was cancelled");
+    else
+        (void)err_set(&why, ERR_TIMEOUT, "%s did not come to an end in time", s->kind->steps[s->job->step].name);
+    (void)prepare(s, &ignored);
+    if (!is_forward) {
+        err_from_fault(&s->first, &s->job->error);
+        undo_later(s, &why);
+    } else if (s->kind->policy == JOB_RETRY) {
+        retry_later(s, &why);
+    } else {
+        turn_back(s, &why);
+    }
+    release(s);
+}
+
+static int read_job(struct jobs *js, const char *id, struct job **out, struct err *e)
+{
+    AUTO(txn) t = NULL;
+
+    return txn_read(js->store, &t, e) < 0 ? -1 : store_job_get(t, NULL, id, out, e);
+}
+
+/* The row is at the step that hangs: its number was committed before. */
+void saga_go_on_without(struct jobs *js, const char *job)
+{
+    AUTO(job) j = NULL;
+    struct err e = ERR_INIT;
+
+    for (uint32_t n = 1; read_job(js, job, &j, &e) < 0; n++) {
+        log_err(LOG_ERROR, "a job whose step hangs cannot be read", &e, "job", job, NULL);
+        if (!jobs_pause(js, jobs_backoff_ms(js, n)))
+            return;
+    }
+    struct saga s = { .run = { .job = j, .user = js->user, .jobs = js },
+                      .js = js,
+                      .job = j,
+                      .kind = jobs_kind(js, j->kind),
+                      .first = ERR_INIT,
+                      .begun = j->step + 1,
+                      .until_boot_ms = clock_boot_ms() };
+
+    log_warn("a step is left behind; its operation goes on without it", "job", j->id, "kind", j->kind, "step",
+             s.kind->steps[j->step].name, "target", j->target, NULL);
+    go_on(&s);
 }
 
 /* For steps */
@@ -467,7 +580,11 @@ bool job_is_cancelled(const struct job_run *r)
 
     if (jobs_is_stopping(s->js))
         return true;
-    if (s->job->direction == JOB_BACKWARD || s->kind->policy == JOB_RETRY)
+    if (s->job->direction == JOB_BACKWARD)
+        return false;
+    if (atomic_load(&s->stint.is_left))
+        return true;
+    if (s->kind->policy == JOB_RETRY)
         return false;
     if (cancels != s->cancels_seen)
         look_for_cancel(s, cancels);
@@ -494,7 +611,7 @@ void job_report(const struct job_run *r, uint32_t progress, const char *details)
     int64_t now_ms = clock_boot_ms();
     bool is_told = now_ms >= s->may_tell_boot_ms;
 
-    if (now_ms < s->may_report_boot_ms)
+    if (now_ms < s->may_report_boot_ms || atomic_load(&s->stint.is_left))
         return;
     s->may_report_boot_ms = now_ms + REPORT_EVERY_MS;
     s->job->progress = progress < 100 ? progress : 100;

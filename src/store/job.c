@@ -90,6 +90,8 @@ enum {
 #define JOB_PAGE                                                                                                                 \
     " AND (?1 IS NULL OR project = ?1) AND (?2 IS NULL OR kind = ?2) AND (?4 IS NULL OR status = ?4)"                            \
     " AND (created_at_ms, id) < (?5, ?6) ORDER BY created_at_ms DESC, id DESC LIMIT ?7"
+/* A row from the future: the clock was set back, and what it says about times is void. */
+#define IS_DUE "(not_before_ms <= ?1 OR updated_at_ms > ?1)"
 /* A job that was pruned has ended. */
 #define PREDECESSOR_HAS_ENDED                                                                                                    \
     "NOT EXISTS (SELECT 1 FROM job AS p WHERE p.id = job.after_job AND p.status IN ('pending', 'running'))"
@@ -104,7 +106,7 @@ static const char *const job_sql[JOB_STMT_COUNT] = {
     [JOB_LIST_BY_TARGET] = "SELECT " JOB_COLUMNS " FROM job WHERE target = ?3" JOB_PAGE,
     [JOB_CLAIM] =
         "UPDATE job SET status = 'running', started_at_ms = iif(started_at_ms = 0, ?1, started_at_ms), updated_at_ms = ?1"
-        " WHERE id = (SELECT id FROM job WHERE status = 'pending' AND not_before_ms <= ?1 AND " PREDECESSOR_HAS_ENDED
+        " WHERE id = (SELECT id FROM job WHERE status = 'pending' AND " IS_DUE " AND " PREDECESSOR_HAS_ENDED
         " ORDER BY created_at_ms, id LIMIT 1) RETURNING " JOB_COLUMNS,
     [JOB_NEXT_DUE] = "SELECT coalesce(min(not_before_ms), 0) FROM job WHERE status = 'pending' AND " PREDECESSOR_HAS_ENDED,
     [JOB_PROGRESS] = "UPDATE job SET step = ?2, direction = ?3, progress = ?4, attempts = ?5, deadline_boot_ms = ?6,"

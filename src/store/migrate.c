@@ -2,12 +2,11 @@
 #include "migrate.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "connection.h"
+#include "copy.h"
 
 #include "base/cleanup.h"
 #include "base/failpoint.h"
@@ -74,43 +73,6 @@ static int run_one(sqlite3 *db, const struct migration *m, int version, struct e
     return 0;
 }
 
-static int copy_pages(sqlite3 *from, sqlite3 *to, struct err *e)
-{
-    sqlite3_backup *b = sqlite3_backup_init(to, "main", from, "main");
-    int rc;
-
-    if (!b)
-        return stmt_failed(to, sqlite3_errcode(to), e);
-    (void)sqlite3_backup_step(b, -1);
-    rc = sqlite3_backup_finish(b);
-    return rc == SQLITE_OK ? 0 : stmt_failed(to, rc, e);
-}
-
-/* SQLite's commit makes the copy durable; only its name is left to us. */
-static int copy_to(sqlite3 *db, const char *path, struct err *e)
-{
-    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    sqlite3 *to = NULL;
-    int rc;
-
-    if (fd < 0)
-        return err_errno(e, errno, "create a copy of the database");
-    rc = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
-    rc = rc == SQLITE_OK ? copy_pages(db, to, e) : stmt_failed(to, rc, e);
-    (void)sqlite3_close(to);
-    return rc;
-}
-
-static int sync_directory(const char *path, struct err *e)
-{
-    AUTO_FREE char *copy = str_dup(path);
-    AUTO_CLOSE int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-    if (fd < 0 || fsync(fd) < 0)
-        return err_errno(e, errno, "sync the database's directory");
-    return 0;
-}
-
 /* Under another name until it is whole: a copy that bears its name can be trusted. */
 static int keep_copy(sqlite3 *db, const char *path, int version, struct err *e)
 {
@@ -119,13 +81,15 @@ static int keep_copy(sqlite3 *db, const char *path, int version, struct err *e)
 
     if (!final || !partial)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    if (copy_to(db, partial, e) < 0) {
+    if (unlink(partial) < 0 && errno != ENOENT)
+        return err_errno(e, errno, "remove an unfinished copy of the database");
+    if (copy_database(db, partial, e) < 0) {
         (void)unlink(partial);
         return err_wrap(e, "copy the database before its migration");
     }
     if (rename(partial, final) < 0)
         return err_errno(e, errno, "rename the copy of the database");
-    return sync_directory(path, e);
+    return copy_sync_folder(path, e);
 }
 
 int migrate(sqlite3 *db, const char *path, const struct migration_list *list, struct err *e)

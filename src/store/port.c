@@ -88,12 +88,21 @@ static const struct unique_rule unique_port[] = {
     { NULL, ERR_NONE, NULL },
 };
 
-static int unrelease(struct txn *t, const struct port *p, struct err *e)
+static int unrelease(struct txn *t, const char *network, uint32_t ipv4, struct err *e)
 {
     AUTO_STMT st = stmt_use(t, STMT_PORT, PORT_UNRELEASE);
 
-    BIND(st, value_text(p->network), value_int(p->ipv4));
+    BIND(st, value_text(network), value_int(ipv4));
     return stmt_run(st, e);
+}
+
+int store_port_unrelease(struct txn *t, const char *network, uint32_t ipv4, struct err *e)
+{
+    FAILPOINT(e, "store.port_unrelease.before");
+    if (unrelease(t, network, ipv4, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.port_unrelease.after");
+    return 0;
 }
 
 static int insert(struct txn *t, const struct port *p, struct err *e)
@@ -102,7 +111,7 @@ static int insert(struct txn *t, const struct port *p, struct err *e)
 
     row_bind(st, &port_row, p);
     if (stmt_run_unique(st, unique_port, e) == 0)
-        return unrelease(t, p, e);
+        return unrelease(t, p->network, p->ipv4, e);
     return e->code == ERR_IN_USE ? err_set(e, ERR_NETWORK_NOT_FOUND, "there is no network '%s'", p->network) : -1;
 }
 

@@ -6,12 +6,25 @@
 
 #include "base/str.h"
 
-enum { SETTING_FIND, SETTING_SET, PROJECT_DEFAULT, IDEMPOTENCY_FIND, IDEMPOTENCY_INSERT, IDEMPOTENCY_PRUNE, SETTING_STMT_COUNT };
+enum {
+    SETTING_FIND,
+    SETTING_SET,
+    PROJECT_DEFAULT,
+    PROJECT_NAME,
+    PROJECT_RESTORE,
+    IDEMPOTENCY_FIND,
+    IDEMPOTENCY_INSERT,
+    IDEMPOTENCY_PRUNE,
+    SETTING_STMT_COUNT
+};
 
 static const char *const setting_sql[SETTING_STMT_COUNT] = {
     [SETTING_FIND] = "SELECT value FROM setting WHERE key = ?1",
     [SETTING_SET] = "INSERT INTO setting (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
     [PROJECT_DEFAULT] = "SELECT id FROM project WHERE name = 'default'",
+    [PROJECT_NAME] = "SELECT name FROM project WHERE id = ?1",
+    [PROJECT_RESTORE] = "INSERT INTO project (id, name, created_at_ms) VALUES (?1, ?2, ?3)"
+                        " ON CONFLICT (name) DO UPDATE SET id = excluded.id",
     [IDEMPOTENCY_FIND] = "SELECT status, answer, location, request = ?3 AND body_sha256 = ?4 FROM idempotency"
                          " WHERE project = ?1 AND key = ?2",
     [IDEMPOTENCY_INSERT] = "INSERT INTO idempotency (project, key, request, body_sha256, status, answer, location, created_at_ms)"
@@ -70,6 +83,35 @@ int store_project_default(struct txn *t, char out[33], struct err *e)
     if (rc == 0)
         return err_set(e, ERR_INTERNAL, "the database has no default project");
     (void)str_copy(out, HEX32_LEN + 1, (const char *)sqlite3_column_text(st, 0));
+    return 0;
+}
+
+int store_project_name(struct txn *t, const char *id, char **out, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_SETTING, PROJECT_NAME);
+    int rc;
+
+    BIND(st, value_text(id));
+    rc = stmt_row(st, e);
+    if (rc <= 0)
+        return rc < 0 ? -1 : err_set(e, ERR_NOT_FOUND, "there is no project '%s'", id);
+    return copy_text(st, 0, out, e);
+}
+
+static int restore_project(struct txn *t, const char *id, const char *name, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_SETTING, PROJECT_RESTORE);
+
+    BIND(st, value_text(id), value_text(name), value_int(clock_wall_ms()));
+    return stmt_run(st, e);
+}
+
+int store_project_restore(struct txn *t, const char *id, const char *name, struct err *e)
+{
+    FAILPOINT(e, "store.project_restore.before");
+    if (restore_project(t, id, name, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.project_restore.after");
     return 0;
 }
 

@@ -1,6 +1,6 @@
-/* The connector: the one thread that opens the connection of the verbs, for ever and with backoff, registers its callbacks anew
- * each time, and tells the hub. So nobody else can hang in virConnectOpen. libvirt's loop is loop.c's; readers open their own (at
- * the end of this file). */
+/* The connector: the one thread that opens the connection of the events, for ever and with backoff, registers its callbacks anew
+ * each time, and tells the hub: while it has none, nobody else tries. libvirt's loop is loop.c's; verbs and readers have
+ * connections of their own threads (at the end of this file). */
 #include "connection.h"
 
 #include <stdatomic.h>
@@ -17,6 +17,7 @@ enum {
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 5000,
     CLOSE_WAIT_MS = 1000,
+    FIRST_WAIT_MS = 10000,
     REASON_BYTES = 320,
 };
 
@@ -33,13 +34,14 @@ struct connection {
     unsigned keepalive_count;
     struct hub *hub;
     struct ranges *ranges;
+    pthread_key_t own;                   /* each thread's own connection */
     int network_callback;                /* the connector's thread alone; -1: not registered */
     int callbacks[ARRAY_LEN(event_ids)]; /* the connector's thread alone; -1: not registered */
     struct lock lock;                    /* RANK_VIRT; never held across a libvirt call but virConnectRef, which asks nobody */
     struct cond changed;
     enum link link GUARDED_BY(lock);
     virConnectPtr connect GUARDED_BY(lock);
-    enum dac dac GUARDED_BY(lock); /* of `connect`'s libvirt */
+    enum dac dac GUARDED_BY(lock); /* of the libvirt that `connect` leads to */
     char *uri GUARDED_BY(lock);    /* set once */
     char reason[REASON_BYTES] GUARDED_BY(lock);
     bool is_lost GUARDED_BY(lock), is_closing GUARDED_BY(lock), is_gone GUARDED_BY(lock), wants_ranges GUARDED_BY(lock);
@@ -326,12 +328,19 @@ static void *connector_main(void *arg)
 
 /* ---- lives ---- */
 
+static void close_own(void *connect)
+{
+    (void)virConnectClose(connect);
+}
+
 int connection_new(const struct virt_config *config, struct hub *hub, struct connection **out, struct err *e)
 {
     struct connection *c = calloc(1, sizeof(*c));
 
-    if (!c)
+    if (!c || pthread_key_create(&c->own, close_own) != 0) {
+        free(c);
         return err_set(e, ERR_NO_MEMORY, "out of memory");
+    }
     atomic_init(&c->refs, 1);
     c->wanted_uri = str_dup(config->uri);
     c->keepalive_interval_s = config->keepalive_interval_s;
@@ -359,10 +368,21 @@ int connection_start(struct connection *c, struct err *e)
     return 0;
 }
 
+/* Other threads do so when they end. */
+static void drop_own(struct connection *c)
+{
+    void *own = pthread_getspecific(c->own);
+
+    (void)pthread_setspecific(c->own, NULL);
+    if (own)
+        close_own(own);
+}
+
 void connection_close(struct connection *c)
 {
     int64_t until = clock_boot_ms() + CLOSE_WAIT_MS;
 
+    drop_own(c);
     lock_take(&c->lock);
     c->is_closing = true;
     cond_broadcast(&c->changed);
@@ -382,6 +402,7 @@ void connection_free(struct connection *c)
 {
     if (!c || atomic_fetch_sub(&c->refs, 1) > 1)
         return;
+    (void)pthread_key_delete(c->own);
     hub_free(c->hub);
     ranges_free(c->ranges);
     cond_done(&c->changed);
@@ -399,14 +420,44 @@ static int not_connected(struct connection *c, struct err *e)
     return err_detail(e, "libvirt: %s", c->reason[0] ? c->reason : "not connected yet");
 }
 
-int connection_get(struct connection *c, virConnectPtr *out, struct err *e)
+/* What an earlier life left to do comes before the first attempt has ended. */
+static int check_up(struct connection *c, struct err *e)
 {
+    int64_t until = clock_boot_ms() + FIRST_WAIT_MS;
     HOLD(&c->lock);
 
-    if (!c->connect)
-        return not_connected(c, e);
-    (void)virConnectRef(c->connect);
-    *out = c->connect;
+    for (int64_t left = FIRST_WAIT_MS; c->link == LINK_UNTRIED && !c->is_closing && left > 0; left = until - clock_boot_ms())
+        (void)cond_wait_ms(&c->changed, &c->lock, left);
+    return c->connect ? 0 : not_connected(c, e);
+}
+
+static int open_own(struct connection *c, virConnectPtr *out, struct err *e)
+{
+    AUTO_CONNECT connect = virConnectOpen(connection_uri(c));
+
+    if (!connect)
+        return libvirt_failed(e, "no connection");
+    (void)virConnectSetKeepAlive(connect, c->keepalive_interval_s, c->keepalive_count);
+    if (pthread_setspecific(c->own, connect) != 0)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    *out = TAKE(connect);
+    return 0;
+}
+
+int connection_get(struct connection *c, virConnectPtr *out, struct err *e)
+{
+    virConnectPtr own = pthread_getspecific(c->own);
+
+    if (check_up(c, e) < 0)
+        return -1;
+    if (own && virConnectIsAlive(own) != 1) {
+        drop_own(c);
+        own = NULL;
+    }
+    if (!own && open_own(c, &own, e) < 0)
+        return -1;
+    (void)virConnectRef(own);
+    *out = own;
     return 0;
 }
 
@@ -424,30 +475,30 @@ int connection_wait(struct connection *c, int64_t timeout_ms, struct err *e)
     return 0;
 }
 
-static bool recall_dac(struct connection *c, virConnectPtr connect, bool *out)
+static bool recall_dac(struct connection *c, bool *out)
 {
     HOLD(&c->lock);
 
     *out = c->dac == DAC_YES;
-    return c->connect == connect && c->dac != DAC_UNASKED;
+    return c->connect && c->dac != DAC_UNASKED;
 }
 
-static void note_dac(struct connection *c, virConnectPtr connect, bool has_dac)
+static void note_dac(struct connection *c, bool has_dac)
 {
     HOLD(&c->lock);
 
-    if (c->connect == connect)
+    if (c->connect)
         c->dac = has_dac ? DAC_YES : DAC_NO;
 }
 
 /* Not when connecting: on a cold cache libvirt would start every QEMU that there is before it answers. */
 int connection_has_dac(struct connection *c, virConnectPtr connect, bool *out, struct err *e)
 {
-    if (recall_dac(c, connect, out))
+    if (recall_dac(c, out))
         return 0;
     if (capabilities_have_secmodel(connect, "dac", out, e) < 0)
         return -1;
-    note_dac(c, connect, *out);
+    note_dac(c, *out);
     return 0;
 }
 

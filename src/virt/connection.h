@@ -1,4 +1,6 @@
-/* Private to virt: libvirt's event loop and the one connection that verbs use. */
+/* Private to virt: libvirt's event loop, the connection that events come by, and one for each thread that has verbs. No two
+ * threads ever have calls under way on one connection: libvirt's client before 10.4 then writes to a stack frame that is gone
+ * (CVE-2024-4418). */
 #ifndef VIRT_CONNECTION_H
 #define VIRT_CONNECTION_H
 
@@ -42,11 +44,13 @@ void connection_close(struct connection *c);
 struct connection *connection_ref(struct connection *c);
 void connection_free(struct connection *c); /* drops a reference; NULL is fine */
 
-/* A reference to libvirt's connection (AUTO_CONNECT); ERR_UNAVAILABLE with the last reason in detail while there is none. */
+/* A reference to the calling thread's own connection to libvirt (AUTO_CONNECT), which is not for other threads and lasts as long
+ * as the thread; ERR_UNAVAILABLE with the last reason in detail while libvirt is lost. Opening may hang as long as libvirt does.
+ */
 int connection_get(struct connection *c, virConnectPtr *out, struct err *e);
 int connection_wait(struct connection *c, int64_t timeout_ms, struct err *e);
 /* Whether this libvirt has the security model "dac", which gives a guest's files to QEMU's user (in session mode it has not).
- * `connect` is from connection_get; asked once, then remembered as long as it is the one in use. */
+ * `connect` is from connection_get; asked once, then remembered until libvirt is lost. */
 int connection_has_dac(struct connection *c, virConnectPtr connect, bool *out, struct err *e);
 bool connection_is_up(struct connection *c);
 bool connection_is_down(struct connection *c);    /* an attempt failed, or it was lost; false before the first attempt ended */

@@ -158,14 +158,20 @@ static bool is_power(virDomainPtr domain, enum virt_power power)
     return libvirt_domain_state(domain, &state, &ignored) == 0 && state.power == power;
 }
 
-/* The refusal's words are taken before looking: looking would replace them. */
-static int unless(virDomainPtr domain, bool (*is_so)(virDomainPtr), const char *msg, struct err *e)
+/* After a refusal. */
+static int unless_so(virDomainPtr domain, bool (*is_so)(virDomainPtr), struct err *e)
 {
-    (void)libvirt_failed(e, msg);
     if (e->code != ERR_HYPERVISOR || !is_so(domain))
         return -1;
     err_clear(e);
     return 0;
+}
+
+/* The refusal's words are taken before looking: looking would replace them. */
+static int unless(virDomainPtr domain, bool (*is_so)(virDomainPtr), const char *msg, struct err *e)
+{
+    (void)libvirt_failed(e, msg);
+    return unless_so(domain, is_so, e);
 }
 
 static bool is_active(virDomainPtr domain)
@@ -220,69 +226,94 @@ int libvirt_destroy(void *self, const char *id, struct err *e)
     return fine_when_missing(destroy_ours(self, id, e), e);
 }
 
-int libvirt_shutdown(void *self, const char *id, struct err *e)
+/* ---- what QEMU itself must answer ---- */
+
+/* SAVE: the job's deadline is the limit that counts. */
+enum { QUICK_MS = 10 * 1000, SAVE_MS = 24 * 3600 * 1000 };
+
+/* The power button needs no agent in the guest; drivers without one have a default. */
+static int press_power_button(virDomainPtr domain)
+{
+    int rc = virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN);
+
+    return rc < 0 && is_flag_refused(libvirt_last_code()) ? virDomainShutdown(domain) : rc;
+}
+
+static int press_restart_button(virDomainPtr domain)
+{
+    int rc = virDomainReboot(domain, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN);
+
+    return rc < 0 && is_flag_refused(libvirt_last_code()) ? virDomainReboot(domain, 0) : rc;
+}
+
+static int reset(virDomainPtr domain)
+{
+    return virDomainReset(domain, 0);
+}
+
+/* Also a paused guest is to run when it is started. */
+static int save(virDomainPtr domain)
+{
+    return virDomainManagedSave(domain, VIR_DOMAIN_SAVE_RUNNING);
+}
+
+/* is_so: what is to be so in the end, however the call ended; NULL: the call itself is what counts. */
+static int call_ours(void *self, const char *id, const struct guest_ask *ask, bool (*is_so)(virDomainPtr), struct err *e)
 {
     AUTO_FOUND f = { 0 };
 
     if (libvirt_find_ours(self, id, &f, e) < 0)
         return -1;
-    /* The power button needs no agent in the guest; drivers without one have a default. */
-    int rc = virDomainShutdownFlags(f.domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN);
-    if (rc < 0 && is_flag_refused(libvirt_last_code()))
-        rc = virDomainShutdown(f.domain);
-    return rc == 0 ? 0 : unless(f.domain, is_inactive, "the hypervisor could not ask the VM to shut down", e);
+    if (libvirt_call_guest(self, f.domain, ask, e) == 0)
+        return 0;
+    return is_so ? unless_so(f.domain, is_so, e) : -1;
+}
+
+int libvirt_shutdown(void *self, const char *id, struct err *e)
+{
+    static const struct guest_ask ask = { press_power_button, QUICK_MS, "the hypervisor could not ask the VM to shut down" };
+
+    return call_ours(self, id, &ask, is_inactive, e);
 }
 
 int libvirt_reboot(void *self, const char *id, struct err *e)
 {
-    AUTO_FOUND f = { 0 };
+    static const struct guest_ask ask = { press_restart_button, QUICK_MS, "the hypervisor could not ask the VM to restart" };
 
-    if (libvirt_find_ours(self, id, &f, e) < 0)
-        return -1;
-    int rc = virDomainReboot(f.domain, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN);
-    if (rc < 0 && is_flag_refused(libvirt_last_code()))
-        rc = virDomainReboot(f.domain, 0);
-    return rc == 0 ? 0 : libvirt_failed(e, "the hypervisor could not ask the VM to restart");
+    return call_ours(self, id, &ask, NULL, e);
 }
 
 int libvirt_reset(void *self, const char *id, struct err *e)
 {
-    AUTO_FOUND f = { 0 };
+    static const struct guest_ask ask = { reset, QUICK_MS, "the hypervisor could not reset the VM" };
 
-    if (libvirt_find_ours(self, id, &f, e) < 0)
-        return -1;
-    return virDomainReset(f.domain, 0) == 0 ? 0 : libvirt_failed(e, "the hypervisor could not reset the VM");
+    return call_ours(self, id, &ask, NULL, e);
 }
 
 int libvirt_pause(void *self, const char *id, struct err *e)
 {
-    AUTO_FOUND f = { 0 };
+    static const struct guest_ask ask = { virDomainSuspend, QUICK_MS, "the hypervisor could not pause the VM" };
 
-    if (libvirt_find_ours(self, id, &f, e) < 0)
-        return -1;
-    return virDomainSuspend(f.domain) == 0 ? 0 : unless(f.domain, is_paused, "the hypervisor could not pause the VM", e);
+    return call_ours(self, id, &ask, is_paused, e);
 }
 
 int libvirt_resume(void *self, const char *id, struct err *e)
 {
-    AUTO_FOUND f = { 0 };
+    static const struct guest_ask ask = { virDomainResume, QUICK_MS, "the hypervisor could not resume the VM" };
 
-    if (libvirt_find_ours(self, id, &f, e) < 0)
-        return -1;
-    return virDomainResume(f.domain) == 0 ? 0 : unless(f.domain, is_running, "the hypervisor could not resume the VM", e);
+    return call_ours(self, id, &ask, is_running, e);
 }
 
-/* Also a paused guest is to run when it is started. */
 int libvirt_suspend(void *self, const char *id, struct err *e)
 {
+    static const struct guest_ask ask = { save, SAVE_MS, "the hypervisor could not save the VM's memory" };
     AUTO_FOUND f = { 0 };
 
     if (libvirt_find_ours(self, id, &f, e) < 0)
         return -1;
-    if (virDomainManagedSave(f.domain, VIR_DOMAIN_SAVE_RUNNING) == 0)
+    if (libvirt_call_guest(self, f.domain, &ask, e) == 0 || unless_so(f.domain, is_suspended, e) == 0)
         return 0;
-    int rc = unless(f.domain, is_suspended, "the hypervisor could not save the VM's memory", e);
-    if (rc < 0 && e->code == ERR_HYPERVISOR && is_inactive(f.domain))
+    if (e->code == ERR_HYPERVISOR && is_inactive(f.domain))
         return err_set(e, ERR_INVALID_STATE, "the VM is off: there is nothing to suspend");
-    return rc;
+    return -1;
 }

@@ -153,6 +153,21 @@ int libvirt_agent_is_connected(void *self, const char *id, bool *out, struct err
     return 0;
 }
 
+int libvirt_description(void *self, const char *id, char **xml, bool *autostart, struct err *e)
+{
+    AUTO_FOUND f = { 0 };
+    int flag = 0;
+
+    if (libvirt_find_ours(self, id, &f, e) < 0)
+        return -1;
+    AUTO_FREE char *text = virDomainGetXMLDesc(f.domain, VIR_DOMAIN_XML_INACTIVE);
+    if (!text || virDomainGetAutostart(f.domain, &flag) < 0)
+        return libvirt_failed(e, "the domain's description cannot be read");
+    *xml = TAKE(text);
+    *autostart = flag != 0;
+    return 0;
+}
+
 /* A domain that goes while it is looked at, or that is not ours, is left out. */
 static int add_if_ours(virDomainPtr domain, uuid_text *ids, size_t *count, struct err *e)
 {

@@ -37,6 +37,7 @@ struct virt_driver {
     virt_verb_fn *network_remove;
     int (*network_cidrs)(void *self, struct cidrs *to, struct err *e); /* libvirt's part: adds them; does not block */
     int (*state)(void *self, const char *id, struct virt_state *out, struct err *e);
+    int (*description)(void *self, const char *id, char **xml, bool *autostart, struct err *e); /* as it starts next */
     int (*list_tagged)(void *self, uuid_text **out, size_t *count, struct err *e);
     const struct survey_source *source;
     void *(*source_context)(void *self); /* borrowed; the source's ref() makes it last */

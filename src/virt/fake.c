@@ -219,6 +219,24 @@ static int fake_agent_is_connected(void *self, const char *id, bool *out, struct
     return 0;
 }
 
+static int fake_description(void *self, const char *id, char **xml, bool *autostart, struct err *e)
+{
+    struct fake *f = self;
+    AUTO_JSON record = NULL;
+
+    if (fake_gate(f, e) < 0)
+        return -1;
+    HOLD_FILES(f);
+    if (fake_load_ours(f, id, &record, e) < 0)
+        return -1;
+    char *text = str_dup(fake_record_string(record, "xml"));
+    if (!text)
+        return err_set(e, ERR_HYPERVISOR, "the domain has no description");
+    *xml = text;
+    *autostart = fake_record_flag(record, "autostart");
+    return 0;
+}
+
 struct tagged {
     struct fake *f;
     uuid_text *ids;
@@ -303,6 +321,7 @@ const struct virt_driver virt_driver_fake = {
     .network_remove = fake_network_remove,
     .network_cidrs = fake_network_cidrs,
     .state = fake_state,
+    .description = fake_description,
     .list_tagged = fake_list_tagged,
     .source = &fake_source,
     .source_context = fake_source_context,

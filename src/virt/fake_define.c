@@ -4,6 +4,7 @@
 #include "fake.h"
 #include "paths.h"
 
+#include "base/xml.h"
 #include "virt/domain_xml.h"
 
 /* ---- ours ---- */
@@ -112,6 +113,24 @@ int fake_define(void *self, const struct virt_domain *d, struct err *e)
     return 0;
 }
 
+/* Title and tag, as libvirt keeps them in a domain's description. */
+static int rename_in_xml(json_t *record, const char *name, struct err *e)
+{
+    AUTO_XML doc = NULL;
+    const char *text = fake_record_string(record, "xml");
+
+    if (!text)
+        return 0;
+    if (xml_parse(text, strlen(text), &doc, e) < 0)
+        return -1;
+    xmlNodePtr root = xmlDocGetRootElement(doc);
+    xmlNodePtr tag = xml_find(root, "metadata/vm");
+    if (!xml_set(root, "title", name) || (tag && xml_attr_set(tag, "name", name) < 0))
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    AUTO_FREE char *renamed = xml_text(doc);
+    return renamed && set_string(record, "xml", renamed) == 0 ? 0 : err_set(e, ERR_NO_MEMORY, "out of memory");
+}
+
 int fake_rename(void *self, const char *id, const char *name, struct err *e)
 {
     struct fake *f = self;
@@ -121,6 +140,8 @@ int fake_rename(void *self, const char *id, const char *name, struct err *e)
         return -1;
     HOLD_FILES(f);
     if (fake_load_ours(f, id, &record, e) < 0)
+        return -1;
+    if (rename_in_xml(record, name, e) < 0)
         return -1;
     if (set_string(record, "title", name) < 0)
         return err_set(e, ERR_NO_MEMORY, "out of memory");

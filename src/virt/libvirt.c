@@ -109,6 +109,7 @@ const struct virt_driver virt_driver_libvirt = {
     .network_remove = libvirt_network_remove,
     .network_cidrs = libvirt_network_cidrs,
     .state = libvirt_state,
+    .description = libvirt_description,
     .list_tagged = libvirt_list_tagged,
     .source = &libvirt_source,
     .source_context = libvirt_source_context,

@@ -28,6 +28,16 @@ int libvirt_set_autostart(void *self, const char *id, bool autostart, struct err
 virt_verb_fn libvirt_undefine, libvirt_start, libvirt_destroy, libvirt_shutdown, libvirt_reboot, libvirt_reset, libvirt_pause,
     libvirt_resume, libvirt_suspend;
 
+/* ---- guest_call.c ---- */
+struct guest_ask {
+    int (*fn)(virDomainPtr domain); /* a call of libvirt's */
+    int64_t patience_ms;
+    const char *refused; /* what the error says when it fails */
+};
+/* As libvirt_failed tells it; ERR_TIMEOUT when the guest's QEMU does not answer: then the call may still take effect, and ends
+ * with that QEMU at the latest. */
+int libvirt_call_guest(struct libvirt *l, virDomainPtr domain, const struct guest_ask *ask, struct err *e);
+
 /* ---- domain_find.c ---- */
 /* Both close themselves: AUTO(found). */
 struct found {
@@ -50,6 +60,7 @@ void tag_done(struct tag *t);
 int libvirt_read_tag(virDomainPtr domain, struct tag *out, struct err *e);
 int libvirt_state(void *self, const char *id, struct virt_state *out, struct err *e);
 int libvirt_agent_is_connected(void *self, const char *id, bool *out, struct err *e);
+int libvirt_description(void *self, const char *id, char **xml, bool *autostart, struct err *e);
 int libvirt_list_tagged(void *self, uuid_text **out, size_t *count, struct err *e);
 /* State with managed save. */
 int libvirt_domain_state(virDomainPtr domain, struct virt_state *out, struct err *e);

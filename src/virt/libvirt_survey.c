@@ -160,11 +160,11 @@ static virDomainPtr look_up(virConnectPtr reader, const char *id, virDomainInfo 
     return NULL;
 }
 
-/* A handle of another connection serves as long as that lives. The caller frees what comes back. */
+/* A handle that another reader got is for that one's connection, and no use here. The caller frees what comes back. */
 static virDomainPtr get_info(virConnectPtr reader, virDomainPtr handle, struct virt_observation *out, virDomainInfo *info,
                              struct err *e)
 {
-    if (!handle || virDomainGetInfo(handle, info) < 0)
+    if (!handle || virDomainGetConnect(handle) != reader || virDomainGetInfo(handle, info) < 0)
         return look_up(reader, out->id, info, e);
     (void)virDomainRef(handle);
     return handle;

@@ -155,10 +155,18 @@ class Daemon(Client):
                          "auth": "none", "template_dir": ROOT / "templates", "stop_grace": "1s", "guest_port": 0, **ROOM, **settings}
         self.start()
 
-    def start(self):
+    def environment(self):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("COMPUTED_")}
         environment.update({"COMPUTED_" + key.upper(): str(value) for key, value in self.settings.items()})
         environment["COMPUTED_FAILPOINTS_FILE"] = str(self.failpoints)
+        return environment
+
+    def command(self, *arguments):
+        """`computed <arguments>` with this daemon's configuration, to its end."""
+        return subprocess.run([BINARY, *map(str, arguments)], env=self.environment(), capture_output=True, text=True, timeout=DEADLINE_S)
+
+    def start(self):
+        environment = self.environment()
         self.log = open(self.directory / "log", "ab")
         self.process = subprocess.Popen([BINARY], stdout=subprocess.PIPE, stderr=self.log, env=environment)
         line = self._first_line()
@@ -225,6 +233,10 @@ class Daemon(Client):
             return json.loads((self.domains / "networks" / f"{network_id}.json").read_text())
         except FileNotFoundError:
             return None
+
+    def image_files(self, image_id=""):
+        """Names in images/, of one image or of all, but for the records of what they are."""
+        return sorted(path.name for path in (self.state / "images").glob(image_id + "*") if ".json" not in path.name)
 
     def instance(self, vm_id):
         return self.state / "instances" / vm_id

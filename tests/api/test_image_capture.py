@@ -34,7 +34,7 @@ def bytes_of(daemon, image, length):
 
 
 def files(daemon):
-    return sorted(path.name for path in (daemon.state / "images").iterdir())
+    return daemon.image_files()
 
 
 def test_a_life(own):

@@ -47,7 +47,7 @@ def fails(daemon, name, url, code="download_failed", **fields):
     assert (operation["status"], operation["error"]["code"]) == ("failed", code), operation
     image = daemon.get(f"/v1/images/{name}").json
     assert image["status"] == "error" and image["status_reason"]
-    assert list((daemon.state / "images").glob(image["id"] + "*")) == []
+    assert daemon.image_files(image["id"]) == []
     assert daemon.post("/v1/vms", {"name": name, "image": name, "flavor": "small"}).status == 409
     daemon.done(daemon.delete(f"/v1/images/{name}"))
     return operation["error"]["message"]
@@ -120,7 +120,7 @@ def test_a_cancelled_import_leaves_nothing(open_daemon, files, name):
         assert open_daemon.wait(answer)["error"]["code"] == "cancelled"
     finally:
         over.set()
-    assert list((open_daemon.state / "images").glob(answer.json["id"] + "*")) == []
+    assert open_daemon.image_files(answer.json["id"]) == []
 
 
 def test_the_same_key_makes_one_import(open_daemon, files, name):

@@ -31,7 +31,7 @@ def import_image(daemon, name, url, **fields):
 
 
 def files_of(daemon, image):
-    return sorted(path.name.removeprefix(image["id"]) for path in (daemon.state / "images").glob(image["id"] + "*"))
+    return [name.removeprefix(image["id"]) for name in daemon.image_files(image["id"])]
 
 
 def made(tmp_path, *options):
@@ -66,13 +66,15 @@ def test_a_failed_import_is_no_place_for_an_upload(own, web):
     assert own.delete("/v1/images/a").status == 202
 
 
-def test_nothing_is_deleted_under_an_import(own, web):
+def test_a_delete_ends_an_import(own, web):
     web.add("/held", os.urandom(100000))
     answer = begin(own, "a", web.url + "/held")
-    assert own.delete("/v1/images/a").code == "conflict"
+    deleted = own.delete("/v1/images/a")
+    assert own.get("/v1/images/a").json["status"] in ("deleting", None)
+    assert own.wait(answer)["error"]["code"] == "cancelled"
+    own.done(deleted)
+    assert own.get("/v1/images/a").status == 404 and files_of(own, answer.json) == []
     web.hold.set()
-    own.done(answer)
-    own.done(own.delete("/v1/images/a"))
 
 
 def test_a_daemon_that_stops_begins_anew(own, web):

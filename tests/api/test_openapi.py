@@ -58,6 +58,7 @@ def test_every_route_answers_as_described(own):
     call("get", "/v1/networks")
     call("get", "/v1/networks/walk")
     call("get", "/v1/host")
+    call("get", "/v1/doctor")
     call("post", "/v1/flavors", {"name": "walk", "vcpus": 1, "memory_mib": 64, "disk_gib": 1})
     call("get", "/v1/flavors")
     call("get", "/v1/flavors/walk")

@@ -4,6 +4,8 @@
 
 #include "virt_lab.h"
 
+#include "virt/describe.h"
+
 enum { TEST_TIMEOUT_S = 60 };
 
 /* ---- the promises ---- */
@@ -117,6 +119,37 @@ START_TEST(lists_what_carries_our_tag)
     for (size_t i = 0; i < count; i++)
         seen += strcmp(ids[i], w.id) == 0;
     ck_assert_uint_eq(seen, 1);
+}
+END_TEST
+
+START_TEST(describes_what_it_defined)
+{
+    static const struct virt_nic nics[] = { { .network = "5b7d7c1e-4b51-4f0a-8f5e-52b0c9a3d333", .mac = "02:5b:7d:7c:00:02" },
+                                            { .mac = "52:54:00:12:34:57" } };
+    AUTO_VIRT_DESCRIPTION d = { .name = NULL };
+
+    unit_fails(virt_describe(w.v, w.id, &d, &e), ERR_DOMAIN_MISSING);
+    w.d.nics = nics;
+    w.d.nic_count = ARRAY_LEN(nics);
+    w.d.autostart = true;
+    w.d.vcpus = 3;
+    w.d.memory_mib = 96;
+    define();
+    unit_ok(virt_rename(w.v, w.id, "a & 'b'", &e));
+    unit_ok(virt_describe(w.v, w.id, &d, &e));
+    ck_assert_str_eq(d.name, "a & 'b'");
+    ck_assert_str_eq(d.project, w.d.project);
+    ck_assert_uint_eq(d.vcpus, 3);
+    ck_assert_uint_eq(d.memory_mib, 96);
+    ck_assert(d.autostart);
+    ck_assert_uint_eq(d.nic_count, 2);
+    ck_assert_str_eq(d.nics[0].network, nics[0].network);
+    ck_assert_str_eq(d.nics[0].mac, nics[0].mac);
+    ck_assert_str_eq(d.nics[1].network, "");
+    ck_assert_str_eq(d.nics[1].mac, nics[1].mac);
+    drop_tag_behind_our_back();
+    unit_fails(virt_describe(w.v, w.id, &(struct virt_description){ .name = NULL }, &e), ERR_FOREIGN_DOMAIN);
+    remove_behind_our_back();
 }
 END_TEST
 
@@ -446,6 +479,7 @@ static TCase *case_of(const struct subject *s, void (*set_up_subject)(void))
         does_not_touch_what_is_foreign,
         destroys_nothing_whose_disk_is_elsewhere,
         lists_what_carries_our_tag,
+        describes_what_it_defined,
         renames_and_stays_ours,
         reports_a_template_that_is_refused,
         refuses_user_networking_when_told_to,

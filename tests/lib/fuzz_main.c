@@ -1,4 +1,4 @@
-/* Replays files through a fuzzer's entry point, without libFuzzer: FUZZER FILE... Prints their number; a bad one ends the
+/* Replays files through a fuzzer's entry points, without libFuzzer: FUZZER FILE... Prints their number; a bad one ends the
  * process. */
 #include <stdint.h>
 #include <stdio.h>
@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak)); /* not every fuzzer has one */
 
 enum { INPUT_MAX = 16 << 20, INPUT_DEADLINE_S = 30 };
 
@@ -30,6 +31,8 @@ static int replay(const char *path)
 
 int main(int argc, char **argv)
 {
+    if (LLVMFuzzerInitialize && LLVMFuzzerInitialize(&argc, &argv) != 0)
+        return 1;
     for (int i = 1; i < argc; i++)
         if (replay(argv[i]) < 0)
             return 1;

@@ -43,7 +43,13 @@ static struct world {
     bool saw_cancel;           /* job_is_cancelled, asked after the hold */
     int64_t undo_remaining_ms; /* what the last undo had */
     int prepared, released, deferred;
-} world = { .config = { .workers = 2, .retry_min_ms = 1, .retry_max_ms = 4 }, .timeout_ms = 600 * 1000 };
+} world = { .config = { .workers = 2,
+                        .retry_min_ms = 1,
+                        .retry_max_ms = 4,
+                        .undo_ms = 60 * 1000,
+                        .late_ms = WORLD_PATIENCE_MS,
+                        .cancel_patience_ms = WORLD_PATIENCE_MS },
+            .timeout_ms = 600 * 1000 };
 
 static inline void world_note_locked(const char *act)
 {

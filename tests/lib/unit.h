@@ -14,7 +14,9 @@
 
 #include "base/err.h"
 
-enum { UNIT_TIMEOUT_S = 30 };
+#ifndef UNIT_TIMEOUT_S
+#define UNIT_TIMEOUT_S 30
+#endif
 
 static inline int unit_run(const char *name, const TTest *const *tests, size_t count)
 {

@@ -92,6 +92,16 @@ START_TEST(mistakes_have_a_place)
 }
 END_TEST
 
+/* What is quoted in a message ends between two characters. */
+START_TEST(long_texts_are_cut_fairly)
+{
+    char key[] = "xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xC3\xA9\xC3\xA9 = 1\n";
+
+    ck_assert_int_eq(strcspn(key, "\xC3"), 63);
+    refused(key, "aaaaaaa'");
+}
+END_TEST
+
 START_TEST(a_named_file_must_exist)
 {
     AUTO_CONFIG c = { 0 };
@@ -240,6 +250,6 @@ START_TEST(lists_are_split)
 }
 END_TEST
 
-UNIT_MAIN("app_config", defaults, file_then_environment, mistakes_have_a_place, a_named_file_must_exist,
-          environment_mistakes_name_the_variable, no_auth_stays_at_home, ranges_are_checked, what_is_printed_is_read_again,
-          tcp_is_told_from_unix, lists_are_split)
+UNIT_MAIN("app_config", defaults, file_then_environment, mistakes_have_a_place, long_texts_are_cut_fairly,
+          a_named_file_must_exist, environment_mistakes_name_the_variable, no_auth_stays_at_home, ranges_are_checked,
+          what_is_printed_is_read_again, tcp_is_told_from_unix, lists_are_split)

@@ -80,11 +80,8 @@ START_TEST(errno_has_codes)
     static const struct {
         int errnum;
         enum err_code code;
-    } cases[] = { { ENOSPC, ERR_DISK_FULL },
-                  { EDQUOT, ERR_DISK_FULL },
-                  { ENOMEM, ERR_NO_MEMORY },
-                  { EIO, ERR_INTERNAL },
-                  { 99999, ERR_INTERNAL } };
+    } cases[] = { { ENOSPC, ERR_DISK_FULL },   { EDQUOT, ERR_DISK_FULL }, { ENOMEM, ERR_NO_MEMORY }, { EMFILE, ERR_UNAVAILABLE },
+                  { ENFILE, ERR_UNAVAILABLE }, { EIO, ERR_INTERNAL },     { 99999, ERR_INTERNAL } };
     struct err e = ERR_INIT;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

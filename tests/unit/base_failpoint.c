@@ -89,6 +89,37 @@ static void pass_armed(const void *text)
     (void)first_place(&e);
 }
 
+START_TEST(the_star_is_every_one)
+{
+    struct err e = ERR_INIT;
+
+    arm("*=error(timeout),nth=3,once");
+    unit_ok(first_place(&e));
+    unit_ok(other(&e));
+    unit_fails(other(&e), ERR_TIMEOUT);
+    unit_ok(first_place(&e));
+}
+END_TEST
+
+START_TEST(a_trace_tells_what_was_passed)
+{
+    struct err e = ERR_INIT;
+    char path[] = "/tmp/computed-trace-XXXXXX", text[128] = "", armed[128];
+    int fd = mkstemp(path);
+
+    ck_assert_int_ge(fd, 0);
+    (void)snprintf(armed, sizeof armed, "trace=%s\nunit.twin=error(timeout)", path);
+    arm(armed);
+    unit_ok(other(&e));
+    unit_fails(first_place(&e), ERR_TIMEOUT);
+    unit_ok(other(&e));
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_gt(read(fd, text, sizeof text - 1), 0);
+    ck_assert_str_eq(text, "unit.other\nunit.twin\nunit.other\n");
+    ck_assert_int_eq(close(fd), 0);
+}
+END_TEST
+
 START_TEST(die_is_kill)
 {
     ck_assert_int_eq(unit_signal_of(pass_armed, "unit.twin=die"), SIGKILL);
@@ -132,6 +163,9 @@ START_TEST(nonsense_aborts)
 {
     static const char *const texts[] = {
         "unit.twin",
+        "trace=",
+        "trace=/no/such/folder",
+        "trace=/dev/null;trace=/dev/null",
         "unit.twin=explode",
         "unit.twin=error",
         "unit.twin=error(nonsense)",
@@ -209,8 +243,9 @@ START_TEST(the_list_is_sorted)
 }
 END_TEST
 
-UNIT_MAIN("base_failpoint", unarmed_ones_pass, errors_have_their_code, passes_count_per_name, once_is_once, die_is_kill,
-          stop_stops, hang_waits, nonsense_aborts, the_file_is_read_when_it_changes, the_list_is_sorted)
+UNIT_MAIN("base_failpoint", unarmed_ones_pass, errors_have_their_code, passes_count_per_name, once_is_once, the_star_is_every_one,
+          a_trace_tells_what_was_passed, die_is_kill, stop_stops, hang_waits, nonsense_aborts, the_file_is_read_when_it_changes,
+          the_list_is_sorted)
 
 #else
 

@@ -65,6 +65,7 @@ START_TEST(traps_have_a_line)
         { "a = 1 ; two\n", ":1: ", "comment" },
         { "a = 1\t;two\n", ":1: ", "comment" },
         { "a = ;two\n", ":1: ", "comment" },
+        { "a =;two\n", ":1: ", "comment" },
         { "\xEF\xBB\xBF# x\na = 1\n", ":1: ", "byte order mark" },
         { "a = 1\n\nb = 2\na = 3\n", ":4: ", "second time" },
         { "[s]\na = 1\n[t]\na = 1\n[s]\na = 2\n", ":6: ", "second time" },
@@ -76,6 +77,9 @@ START_TEST(traps_have_a_line)
         { "= 1\n", ":1: ", "no key" },
         { "a = \xFF\n", ":1: ", "UTF-8" },
         { "a = \x1b[0m\n", ":1: ", "control" },
+        { "a = \xC2\x9B"
+          "0m\n",
+          ":1: ", "control" },
         { "a = 1\rb = 2\n", ":1: ", "control" },
         { "a = 1\nrefused = 1\nc = 1\n", ":2: ", "unknown key 'refused'" },
     };

@@ -12,19 +12,22 @@
 #include "base/failpoint.h"
 
 enum { FILES = 3 };
+/* How the job goes, but for the deaths: RETRIED fails once in its last step and is deferred. */
+enum course { SUCCEEDS, FAILS, RETRIED };
 static const char *const file_names[FILES] = { "one", "two", "three" };
 static char dir[] = "/tmp/job_crash.XXXXXX";
 
-/* Where to die, how often a job that succeeds passes there, and how often one that fails in its last step. */
+/* Where to die, how often a job that succeeds passes there, how often one that fails in its last step, and one that is retried.
+ */
 struct point {
     const char *name;
-    int forward, backward;
+    int passes[RETRIED + 1];
 };
 
 struct death {
     const char *point; /* NULL: none */
     int nth;
-    bool job_fails;
+    enum course course;
 };
 
 static void must(bool holds)
@@ -87,6 +90,15 @@ static int make_2_or_fail(struct job_run *r, struct err *e)
     return str_equal(r->job->params, "{}") ? 0 : err_set(e, ERR_HYPERVISOR, "told to fail");
 }
 
+/* The file that remembers the failure outlives a death. */
+static int make_2_or_fail_once(struct job_run *r, struct err *e)
+{
+    AUTO_FREE char *path = path_of("failed");
+    AUTO_CLOSE int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+
+    return fd < 0 ? make_2(r, e) : err_set(e, ERR_HYPERVISOR, "told to fail once");
+}
+
 static int settle(struct job_run *r, struct txn *t, const struct err *outcome, struct err *e)
 {
     (void)outcome;
@@ -99,7 +111,15 @@ static const struct job_step file_steps[FILES] = {
     { "three", make_2_or_fail, drop_2, 90 },
 };
 static const struct job_kind file_kind = { .name = "test.files", .steps = file_steps, .step_count = FILES, .settle = settle };
-static const struct job_kind *const kinds[] = { &file_kind, NULL };
+static const struct job_step retried_steps[FILES] = {
+    { "one", make_0, NULL, 30 },
+    { "two", make_1, NULL, 60 },
+    { "three", make_2_or_fail_once, NULL, 90 },
+};
+static const struct job_kind retried_kind = {
+    .name = "test.retried", .steps = retried_steps, .step_count = FILES, .policy = JOB_RETRY, .settle = settle
+};
+static const struct job_kind *const kinds[] = { &file_kind, &retried_kind, NULL };
 
 static struct job *only_job(struct txn *t)
 {
@@ -116,13 +136,13 @@ static struct job *only_job(struct txn *t)
 }
 
 /* Submits the job unless an earlier life did. */
-static void want_job(struct jobs *js, struct store *s, bool job_fails, char *id)
+static void want_job(struct jobs *js, struct store *s, enum course course, char *id)
 {
     struct err e = ERR_INIT;
     AUTO(txn) t = NULL;
     AUTO(job) found = NULL;
-    struct job j = { .kind = (char *)(uintptr_t)file_kind.name,
-                     .params = (char *)(uintptr_t)(job_fails ? "{\"fail\":true}" : "{}"),
+    struct job j = { .kind = (char *)(uintptr_t)(course == RETRIED ? retried_kind.name : file_kind.name),
+                     .params = (char *)(uintptr_t)(course == FAILS ? "{\"fail\":true}" : "{}"),
                      .details = (char *)(uintptr_t) "{}",
                      .timeout_ms = 600 * 1000 };
 
@@ -149,7 +169,9 @@ static void arm(const struct death *d)
 static void live(const void *arg)
 {
     const struct death *d = arg;
-    struct jobs_config config = { .workers = 1, .retry_min_ms = 1, .retry_max_ms = 4 };
+    struct jobs_config config = {
+        .workers = 1, .retry_min_ms = 1, .retry_max_ms = 4, .undo_ms = WORLD_PATIENCE_MS, .late_ms = WORLD_PATIENCE_MS
+    };
     struct err e = ERR_INIT;
     struct waiter w = { 0 };
     AUTO_FREE char *db = path_of("test.db");
@@ -164,14 +186,16 @@ static void live(const void *arg)
     cond_init(&world.changed);
     must(store_open(db, &s, &e) == 0 && timer_new(&timer, &e) == 0);
     must(jobs_new(s, timer, &config, kinds, NULL, &js, &e) == 0);
-    want_job(js, s, d->job_fails, id);
+    want_job(js, s, d->course, id);
     must(jobs_start(js, &e) == 0 && jobs_wait(js, id, WORLD_PATIENCE_MS, waiter_called, &w, &e) == 0);
     waiter_await(&w);
     must(jobs_stop(js, WORLD_PATIENCE_MS));
 }
 
-static void check_row(const struct job *j, bool job_fails)
+static void check_row(const struct job *j, enum course course)
 {
+    bool job_fails = course == FAILS;
+
     ck_assert_ptr_nonnull(j);
     ck_assert_str_eq(job_status_to_string(j->status), job_fails ? "failed" : "succeeded");
     if (job_fails) {
@@ -181,19 +205,19 @@ static void check_row(const struct job *j, bool job_fails)
     ck_assert_uint_eq(world_counted("settled", j->id), 1);
 }
 
-static void check_end(bool job_fails)
+static void check_end(enum course course)
 {
     struct err e = ERR_INIT;
     AUTO_FREE char *db = path_of("test.db");
 
     for (int i = 0; i < FILES; i++)
-        ck_assert_int_eq(has_file(i), !job_fails);
+        ck_assert_int_eq(has_file(i), course != FAILS);
     unit_ok(store_open(db, &world.store, &e));
     AUTO(txn) t = NULL;
     unit_ok(txn_read(world.store, &t, &e));
     AUTO(job) j = only_job(t);
     txn_free(TAKE(t));
-    check_row(j, job_fails);
+    check_row(j, course);
     store_close(world.store);
 }
 
@@ -208,9 +232,9 @@ static void remove_dir(void)
     ck_assert_int_eq(rmdir(dir), 0);
 }
 
-static void die_and_recover(const char *point, int nth, bool job_fails)
+static void die_and_recover(const char *point, int nth, enum course course)
 {
-    struct death first = { point, nth, job_fails }, second = { point, 1, job_fails }, none = { NULL, 0, job_fails };
+    struct death first = { point, nth, course }, second = { point, 1, course }, none = { NULL, 0, course };
     int signal_2;
 
     memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
@@ -219,16 +243,15 @@ static void die_and_recover(const char *point, int nth, bool job_fails)
     signal_2 = unit_signal_of(live, &second);
     ck_assert_msg(signal_2 == 0 || signal_2 == SIGKILL, "signal %d after a death at pass %d of %s", signal_2, nth, point);
     ck_assert_msg(unit_signal_of(live, &none) == 0, "no recovery from pass %d of %s", nth, point);
-    check_end(job_fails);
+    check_end(course);
     remove_dir();
 }
 
 static void die_at_each_pass(const struct point *p)
 {
-    for (int nth = 1; nth <= p->forward; nth++)
-        die_and_recover(p->name, nth, false);
-    for (int nth = 1; nth <= p->backward; nth++)
-        die_and_recover(p->name, nth, true);
+    for (enum course course = SUCCEEDS; course <= RETRIED; course++)
+        for (int nth = 1; nth <= p->passes[course]; nth++)
+            die_and_recover(p->name, nth, course);
 }
 
 #define DIES(test, ...)                                                                                                          \
@@ -241,15 +264,17 @@ static void die_at_each_pass(const struct point *p)
     }                                                                                                                            \
     END_TEST
 
-DIES(recovers_from_death_in_the_claim, { "job.claim.before", 1, 2 }, { "job.claim.after", 1, 2 })
-DIES(recovers_from_death_in_a_step, { "job.step.before", 3, 3 }, { "job.step.after", 3, 2 })
-DIES(recovers_from_death_in_the_turn, { "job.turn.before", 0, 1 }, { "job.turn.after", 0, 1 })
-DIES(recovers_from_death_in_an_undo, { "job.undo.before", 0, 3 }, { "job.undo.after", 0, 3 })
-DIES(recovers_from_death_in_the_settlement, { "job.settle.before", 1, 1 }, { "job.settle.after", 1, 1 })
+DIES(recovers_from_death_in_the_claim, { "job.claim.before", { 1, 2 } }, { "job.claim.after", { 1, 2 } })
+DIES(recovers_from_death_in_a_step, { "job.step.before", { 3, 3 } }, { "job.step.after", { 3, 2 } })
+DIES(recovers_from_death_in_the_turn, { "job.turn.before", { 0, 1 } }, { "job.turn.after", { 0, 1 } })
+DIES(recovers_from_death_in_an_undo, { "job.undo.before", { 0, 3 } }, { "job.undo.after", { 0, 3 } })
+DIES(recovers_from_death_in_the_settlement, { "job.settle.before", { 1, 1 } }, { "job.settle.after", { 1, 1 } })
+/* A turn goes back to the queue as well. */
+DIES(recovers_from_death_in_a_deferral, { "job.defer.before", { 0, 1, 1 } }, { "job.defer.after", { 0, 0, 1 } })
 /* Submit, requeue, claim, two steps' numbers, end; backward the turn, a second claim and two undos' numbers too. */
-DIES(recovers_from_death_before_a_commit, { "store.commit.before", 6, 10 })
-DIES(recovers_from_death_after_a_commit, { "store.commit.after", 6, 10 })
+DIES(recovers_from_death_before_a_commit, { "store.commit.before", { 6, 10 } })
+DIES(recovers_from_death_after_a_commit, { "store.commit.after", { 6, 10 } })
 
 UNIT_MAIN("job_crash", recovers_from_death_in_the_claim, recovers_from_death_in_a_step, recovers_from_death_in_the_turn,
-          recovers_from_death_in_an_undo, recovers_from_death_in_the_settlement, recovers_from_death_before_a_commit,
-          recovers_from_death_after_a_commit)
+          recovers_from_death_in_an_undo, recovers_from_death_in_a_deferral, recovers_from_death_in_the_settlement,
+          recovers_from_death_before_a_commit, recovers_from_death_after_a_commit)

@@ -248,7 +248,13 @@ END_TEST
 
 START_TEST(checks_its_configuration)
 {
-    static const struct jobs_config wrong[] = { { 0, 1, 1 }, { 65, 1, 1 }, { 1, 0, 1 }, { 1, 2, 1 } };
+    static const struct jobs_config wrong[] = {
+        { .workers = 0, .retry_min_ms = 1, .retry_max_ms = 1 },
+        { .workers = 65, .retry_min_ms = 1, .retry_max_ms = 1 },
+        { .workers = 1, .retry_min_ms = 0, .retry_max_ms = 1 },
+        { .workers = 1, .retry_min_ms = 2, .retry_max_ms = 1 },
+        { .workers = 1, .retry_min_ms = 1, .retry_max_ms = 1, .late_ms = -1 },
+    };
     struct err e = ERR_INIT;
     AUTO(jobs) js = NULL;
 

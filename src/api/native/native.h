@@ -21,6 +21,7 @@ request_chunk_fn images_upload_chunk;
 request_fn keypairs_list, keypairs_show, keypairs_create, keypairs_delete;
 request_fn networks_list, networks_show, networks_create, networks_delete;
 request_fn host_show;
+request_fn doctor_show;
 
 request_fn flavors_list, flavors_show, flavors_create, flavors_delete;
 request_fn operations_list, operations_show, operations_cancel;

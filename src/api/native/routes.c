@@ -49,6 +49,7 @@ static const struct route routes[] = {
     { "DELETE", "/v1/flavors/{ref}", "flavor:delete", .handle = flavors_delete, .flags = ROUTE_NO_BODY },
 
     { "GET", "/v1/host", "host:read", .handle = host_show, .flags = ROUTE_NO_BODY },
+    { "GET", "/v1/doctor", "doctor:read", .handle = doctor_show, .flags = ROUTE_NO_BODY },
 
     { "GET", "/v1/operations", "operation:list", .handle = operations_list, .flags = ROUTE_NO_BODY },
     { "GET", "/v1/operations/{id}", "operation:read", .handle = operations_show, .flags = ROUTE_NO_BODY },

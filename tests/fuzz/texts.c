@@ -1,0 +1,88 @@
+/* fuzz/texts: one line as each of the small texts that clients and files bring: IPv4 addresses and networks, MAC addresses, URLs,
+ * names. What is taken has one spelling, and is what it says. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+#include "base/ipv4.h"
+#include "base/str.h"
+#include "disk/transfer.h"
+#include "model/name.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static void try_ipv4(const char *text)
+{
+    uint32_t address;
+    ipv4_text again;
+
+    if (ipv4_parse(text, &address) < 0)
+        return;
+    ipv4_format(address, again);
+    require(str_equal(text, again));
+}
+
+static void try_cidr(const char *text)
+{
+    struct cidr c;
+    cidr_text again;
+
+    if (cidr_parse(text, &c) < 0)
+        return;
+    cidr_format(c, again);
+    require(str_equal(text, again) && c.prefix <= 32);
+    require(cidr_contains(c, c.base) && cidr_contains(c, cidr_last(c)) && cidr_overlaps(c, c));
+    require(cidr_last(c) == UINT32_MAX || !cidr_contains(c, cidr_last(c) + 1) || c.prefix == 0);
+    require(!cidr_is_private(c) || (!ipv4_is_global(c.base) && !ipv4_is_global(cidr_last(c))));
+}
+
+static void try_mac(const char *text)
+{
+    require(mac_check(text) < 0 || (strlen(text) == MAC_LEN && strspn(text, "0123456789abcdef:") == MAC_LEN));
+}
+
+/* Nobody is named before the host. */
+static void try_url(const char *text)
+{
+    struct err e = ERR_INIT;
+    const char *host = strchr(text, ':');
+
+    if (transfer_check_url(text, &e) < 0) {
+        require(e.code == ERR_INVALID_FIELD && str_equal(e.field, "url"));
+        return;
+    }
+    require(strlen(text) <= TRANSFER_URL_MAX && str_is_printable(text));
+    require(host && (strncasecmp(text, "http:", 5) == 0 || strncasecmp(text, "https:", 6) == 0));
+    host += 1 + strspn(host + 1, "/");
+    require(*host != '\0' && !memchr(host, '@', strcspn(host, "/?#")));
+}
+
+static void try_name(const char *text)
+{
+    struct err e = ERR_INIT;
+
+    if (name_check(text, NAME_RULE_STRICT, "name", &e) == 0)
+        require(strlen(text) <= NAME_STRICT_MAX && name_check(text, NAME_RULE_UNICODE, "name", &e) == 0);
+    else
+        require(e.code == ERR_INVALID_FIELD && str_equal(e.field, "name"));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    AUTO_FREE char *text = strndup((const char *)data, size);
+
+    require(text);
+    try_ipv4(text);
+    try_cidr(text);
+    try_mac(text);
+    try_url(text);
+    try_name(text);
+    return 0;
+}

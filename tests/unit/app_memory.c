@@ -1,0 +1,191 @@
+/* Out of memory: the nth allocation fails, for each n that there is, while a request is served and its job runs. The client gets
+ * an answer, an operation comes to its end, nothing is left of what failed, and the daemon goes on. Under the leak sanitizer each
+ * test is judged alone. */
+#define _GNU_SOURCE    /* memmem */
+#define UNIT_TIMEOUT_S 300
+#include "malloc_fail.h"
+#include "unit.h"
+#include "world_client.h"
+
+#include "base/clock.h"
+
+enum { NTH_MAX = 20000, QUIET_NEEDED = 3, UNANSWERED_MAX = 8 };
+
+struct act {
+    const char *method, *path, *body;
+    const char *undo; /* where what was made is deleted; NULL: nothing is made */
+    long stride;      /* 0: each allocation */
+};
+
+/* What stands between the socket and a request to answer, has no answer. */
+static int unanswered;
+static long armed;
+static int instances; /* entries of the folder, before anything failed */
+
+static void set_up(void)
+{
+    ck_assert(malloc_fail_init());
+    malloc_fail_spare_me();
+    world_open();
+    client_add_image();
+}
+
+static int count_entries(const char *name)
+{
+    AUTO_FREE char *path = world_path(name);
+    DIR *dir = opendir(path);
+    int count = 0;
+
+    ck_assert_ptr_nonnull(dir);
+    while (readdir(dir))
+        count++;
+    (void)closedir(dir);
+    return count;
+}
+
+static void tear_down(int tried)
+{
+    ck_assert_int_eq(count_entries("instances"), instances);
+    client_leave(WORLD_API);
+    world_close();
+    ck_assert_int_gt(tried, 10);
+    ck_assert_int_le(unanswered, UNANSWERED_MAX);
+}
+
+static bool is_fit(const struct client_answer *a)
+{
+    return a->status / 100 == 2 || a->status == 503;
+}
+
+static struct client_answer perform(const struct act *act)
+{
+    struct client_answer a = client_call(act->method, act->path, "application/json", act->body);
+
+    unanswered += a.status == 0;
+    ck_assert_msg(a.status == 0 || is_fit(&a), "%ld: %d %s", armed, a.status, a.body.data);
+    return a;
+}
+
+/* What was made, whether its operation succeeded or not; what was not answered may have been made too. A job that its client
+ * does not know of may still be at it. */
+static void undo(const struct act *act)
+{
+    struct client_answer a = { .status = 409 };
+
+    for (int64_t until_ms = clock_boot_ms() + WORLD_DEADLINE_MS; a.status == 409 && clock_boot_ms() < until_ms;) {
+        client_answer_done(&a);
+        a = client_call("DELETE", act->undo, NULL, NULL);
+    }
+    AUTO_FREE char *operation = client_operation(&a);
+    ck_assert_msg(a.status / 100 == 2 || a.status == 404, "%ld: %d %s", armed, a.status, a.body.data);
+    ck_assert(!operation || client_wait(operation));
+    client_answer_done(&a);
+}
+
+/* True when the allocation was reached. */
+static bool try_nth(const struct act *act, long nth)
+{
+    armed = nth;
+    malloc_fail_arm(nth);
+    CLIENT_ANSWER a = perform(act);
+    AUTO_FREE char *operation = client_operation(&a);
+    bool is_done = operation ? client_wait(operation) : a.status / 100 == 2;
+    bool is_hit = malloc_fail_disarm();
+
+    ck_assert(is_done || is_hit);
+    if (act->undo)
+        undo(act);
+    return is_hit;
+}
+
+static long stride_of(const struct act *act)
+{
+    return act->stride > 0 ? act->stride : 1;
+}
+
+/* Other threads allocate, too: the end is where several n in a row find nothing. */
+static void walk(const struct act *act)
+{
+    int quiet = 0, tried = 0;
+
+    instances = count_entries("instances");
+    for (long nth = 1; quiet < QUIET_NEEDED; nth += stride_of(act), tried++) {
+        ck_assert_int_lt(nth, NTH_MAX);
+        quiet = try_nth(act, nth) ? 0 : quiet + 1;
+    }
+    tear_down(tried);
+}
+
+START_TEST(a_list)
+{
+    static const struct act list = { "GET", "/v1/vms", NULL, NULL, 0 };
+    static const char vm[] = "{\"name\":\"vm\",\"image\":\"tiny\",\"vcpus\":1,\"memory_mib\":64,\"disk_gib\":1}";
+
+    set_up();
+    free(client_make("/v1/vms", vm));
+    walk(&list);
+}
+END_TEST
+
+START_TEST(a_create)
+{
+    static const struct act create = {
+        "POST", "/v1/vms",
+        "{\"name\":\"vm\",\"image\":\"tiny\",\"vcpus\":1,\"memory_mib\":64,\"disk_gib\":1,\"user_data\":\"#!\",\"networks\":[]}",
+        "/v1/vms/vm", 0
+    };
+
+    set_up();
+    walk(&create);
+}
+END_TEST
+
+/* An address that was given back rests for a while: a network does not last for each allocation. */
+START_TEST(a_create_on_a_network)
+{
+    static const struct act create = { "POST", "/v1/vms",
+                                       "{\"name\":\"vm\",\"image\":\"tiny\",\"vcpus\":1,\"memory_mib\":64,\"disk_gib\":1}",
+                                       "/v1/vms/vm", 101 };
+
+    world_network_prefix = 25;
+    set_up();
+    walk(&create);
+}
+END_TEST
+
+START_TEST(a_keypair)
+{
+    static const struct act create = { "POST", "/v1/keypairs", "{\"name\":\"k\"}", "/v1/keypairs/k", 0 };
+
+    set_up();
+    walk(&create);
+}
+END_TEST
+
+START_TEST(a_network)
+{
+    static const struct act create = { "POST", "/v1/networks", "{\"name\":\"n\"}", "/v1/networks/n", 0 };
+
+    set_up();
+    walk(&create);
+}
+END_TEST
+
+/* An upload that failed is to be had again. */
+START_TEST(an_upload)
+{
+    int quiet = 0, tried = 0;
+
+    set_up();
+    instances = count_entries("instances");
+    for (long nth = 1; quiet < QUIET_NEEDED; nth++, tried++) {
+        AUTO_FREE char *id = client_make("/v1/images", "{\"name\":\"i\",\"disk_format\":\"raw\"}");
+        AUTO_FREE char *path = str_printf("/v1/images/%s", id), *file = str_printf("%s/file", path);
+        const struct act upload = { "PUT", file, "some bytes", path, 0 };
+        quiet = try_nth(&upload, nth) ? 0 : quiet + 1;
+    }
+    tear_down(tried);
+}
+END_TEST
+
+UNIT_MAIN("app_memory", a_list, a_create, a_create_on_a_network, a_keypair, a_network, an_upload)
