@@ -79,7 +79,12 @@ def test_the_domain_is_what_was_asked(daemon, name):
     assert domain.find("memory").get("unit") == "KiB" and domain.findtext("memory") == str(128 * 1024)
     assert domain.get("type") == "qemu"
     assert domain.find("devices/disk/source").get("file") == str(daemon.overlay(vm["id"]))
-    assert domain.find("devices/graphics") is None and domain.find("devices/interface") is None
+    assert domain.find("devices/graphics") is None
+    (interface,) = domain.findall("devices/interface")
+    (promised,) = vm["networks"]
+    assert interface.find("mac").get("address") == promised["mac"]
+    assert interface.find("source").get("network") == f"computed-{promised['network_id']}"
+    assert [(p.get("name"), p.get("value")) for p in interface.findall("filterref/parameter")] == [("IP", promised["addresses"][0])]
     daemon.removes_cleanly(vm["id"])
 
 
