@@ -33,6 +33,9 @@ int txn_read(struct store *s, struct txn **out, struct err *e);  /* a snapshot *
 int txn_write(struct store *s, struct txn **out, struct err *e); /* BEGIN IMMEDIATE; one at a time, at most 5 s of waiting */
 /* The same with a patience of its own: for who has something better to do than to wait. */
 int txn_write_within(struct store *s, int64_t wait_ms, struct txn **out, struct err *e);
+/* The calling thread answers requests: from now on it waits a second at most for a write, and hardly at all while the database
+ * stays locked. */
+void store_hurry(void);
 int txn_commit(struct txn *t, struct err *e); /* after a failure nothing of it has happened */
 void txn_free(struct txn *t);                 /* rolls back what was not committed */
 DEFINE_AUTO(txn, txn_free)

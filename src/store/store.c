@@ -8,6 +8,10 @@
 #include "base/thread.h"
 
 enum { WAIT_MS = 5000, CHECK_WAIT_MS = 1000 };
+/* A thread that answers requests waits less, and hardly at all soon after a refusal: those behind it in the queue wait as well.
+ */
+enum { HASTY_WAIT_MS = 1000, REFUSED_WAIT_MS = 50, REFUSAL_MS = 1000 };
+static _Thread_local bool is_hasty;
 
 enum { TXN_BEGIN_READ, TXN_BEGIN_WRITE, TXN_COMMIT, TXN_ROLLBACK, TXN_PROBE, TXN_VM_VERSION, TXN_STMT_COUNT };
 static const char *const txn_sql[TXN_STMT_COUNT] = {
@@ -26,6 +30,7 @@ struct store {
     struct conn_pool readers GUARDED_BY(lock);
     bool is_in_memory; /* then the writer serves readers too: each connection would have its own database */
     int64_t wait_ms;
+    _Atomic int64_t refused_boot_ms; /* when a write last found the database locked to the end of its patience */
     _Atomic int64_t vm_version;
 };
 
@@ -79,6 +84,7 @@ int store_open(const char *path, struct store **out, struct err *e)
     cond_init(&s->readers.freed);
     s->is_in_memory = str_equal(path, STORE_IN_MEMORY);
     s->wait_ms = WAIT_MS;
+    atomic_store(&s->refused_boot_ms, -REFUSAL_MS);
     if (open_connections(s, path, e) < 0 || read_vm_version(s, e) < 0)
         return -1;
     *out = TAKE(s);
@@ -192,9 +198,25 @@ int txn_read(struct store *s, struct txn **out, struct err *e)
     return txn_begin(s, false, s->wait_ms, out, e);
 }
 
+void store_hurry(void)
+{
+    is_hasty = true;
+}
+
+static int64_t patience_ms(struct store *s)
+{
+    if (!is_hasty)
+        return s->wait_ms;
+    return clock_boot_ms() - atomic_load(&s->refused_boot_ms) < REFUSAL_MS ? REFUSED_WAIT_MS : HASTY_WAIT_MS;
+}
+
 int txn_write(struct store *s, struct txn **out, struct err *e)
 {
-    return txn_begin(s, true, s->wait_ms, out, e);
+    if (txn_begin(s, true, patience_ms(s), out, e) == 0)
+        return 0;
+    if (e->code == ERR_UNAVAILABLE)
+        atomic_store(&s->refused_boot_ms, clock_boot_ms());
+    return -1;
 }
 
 int txn_write_within(struct store *s, int64_t wait_ms, struct txn **out, struct err *e)
