@@ -141,6 +141,15 @@ static int ensure_filter(struct libvirt *l, virConnectPtr connect, struct err *e
     }
 }
 
+/* libvirt's yes or no to a question about a network; what is not there is not. A lost connection is neither. */
+static int heard(int answer, bool *out, struct err *e)
+{
+    if (answer < 0 && libvirt_last_code() != VIR_ERR_NO_NETWORK)
+        return libvirt_failed(e, "the network cannot be read");
+    *out = answer == 1;
+    return 0;
+}
+
 /* ---- ensure ---- */
 
 /* The bridge's own route is no collision: libvirt may be starting the network at this moment. */
@@ -262,8 +271,11 @@ static int apply(virNetworkPtr network, const struct network_edit *edit, unsigne
 static int change_half(virNetworkPtr network, const struct half *half, plan_fn *plan, const struct virt_lease *h, struct err *e)
 {
     AUTO_NETWORK_EDITS edits = { 0 };
+    bool is_there = false;
 
-    if (half->is_there(network) != 1)
+    if (heard(half->is_there(network), &is_there, e) < 0)
+        return -1;
+    if (!is_there)
         return 0;
     AUTO_FREE char *xml = describe(network, half->xml);
     if (!xml)
@@ -312,10 +324,14 @@ int libvirt_network_remove_host(void *self, const char *id, const struct virt_le
 
 static int stop(virNetworkPtr network, struct err *e)
 {
-    if (virNetworkIsActive(network) != 1 || virNetworkDestroy(network) == 0)
+    bool is_active = false;
+
+    if (heard(virNetworkIsActive(network), &is_active, e) < 0)
+        return -1;
+    if (!is_active || virNetworkDestroy(network) == 0)
         return 0;
     (void)libvirt_failed(e, "the hypervisor did not stop the network");
-    if (virNetworkIsActive(network) == 1)
+    if (virNetworkIsActive(network) != 0)
         return -1;
     err_clear(e);
     return 0;
@@ -323,7 +339,11 @@ static int stop(virNetworkPtr network, struct err *e)
 
 static int undefine(virConnectPtr connect, const char *id, virNetworkPtr network, struct err *e)
 {
-    if (virNetworkIsPersistent(network) != 1 || virNetworkUndefine(network) == 0)
+    bool is_persistent = false;
+
+    if (heard(virNetworkIsPersistent(network), &is_persistent, e) < 0)
+        return -1;
+    if (!is_persistent || virNetworkUndefine(network) == 0)
         return 0;
     (void)libvirt_failed(e, "the hypervisor did not undefine the network");
     AUTO_NETWORK still = virNetworkLookupByUUIDString(connect, id);
