@@ -161,9 +161,12 @@ static int add_ports(const struct vm *vm, json_t *object, struct err *e)
 static int add_seed(const struct vm_seed *seed, json_t *object, struct err *e)
 {
     AUTO_FREE char *data = seed && seed->user_data ? base64_encode(seed->user_data, seed->user_data_len) : NULL;
-    json_t *j = seed ? json_object() : json_null();
+    json_t *j;
 
-    if ((seed && seed->user_data && !data) || json_object_set_new(object, "seed", j) < 0)
+    if (seed && seed->user_data && !data)
+        return out_of_memory(e);
+    j = seed ? json_object() : json_null();
+    if (json_object_set_new(object, "seed", j) < 0)
         return out_of_memory(e);
     if (!seed)
         return 0;

@@ -123,8 +123,9 @@ def test_jobs_without_descriptors_fail_well(own):
     own.arm("disk.instance_mkdir.before=hang(2000),once")  # the create is accepted, and its job waits for the limit
     answer = own.post("/v1/vms", {**VM, "name": "starved", "networks": []})
     limit(own, fds + 1)  # one for the connection: a disk takes a folder and a file
-    operation = own.wait(answer)
+    eventually(lambda: own.get(answer.headers["Location"]).json["error"], "a step that fails")
     limit(own, 4096)
+    operation = own.wait(answer)  # what could not be taken back is tried again
     vm = own.show("starved")
     assert operation["status"] == "failed" and operation["error"]["code"] == "unavailable", operation
     assert vm["status"] == "error" and vm["fault"]["code"] == "unavailable", vm
