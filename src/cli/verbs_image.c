@@ -44,17 +44,27 @@ static const char *guess_format(const char *file)
     return got == sizeof(head) && memcmp(head, qcow2_magic, sizeof(head)) == 0 ? "qcow2" : "raw";
 }
 
+/* One command, one result: the name is free again when it ends. What fails here changes nothing about why it is done. */
+static void take_back(struct cli *cli, const char *image)
+{
+    struct err ignored = ERR_INIT;
+    AUTO_JSON operation = NULL;
+    AUTO_JSON end = NULL;
+
+    if (client_call(cli->client, "DELETE", image, NULL, &operation, &ignored) == 0)
+        (void)wait_for(cli, text_member(operation, "id"), &end, &ignored);
+}
+
 static int upload(struct cli *cli, const char *id, const char *file, struct err *e)
 {
     AUTO_FREE char *content = client_path(cli->client, "/v1/images/{}/file", id);
     AUTO_FREE char *image = client_path(cli->client, "/v1/images/{}", id);
-    struct err ignored = ERR_INIT;
 
     if (!content || !image)
         return no_memory(e);
     if (client_upload(cli->client, content, file, e) == 0)
         return 0;
-    (void)client_call(cli->client, "DELETE", image, NULL, NULL, &ignored); /* one command, one result: its name is free again */
+    take_back(cli, image);
     return -1;
 }
 
