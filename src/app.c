@@ -44,7 +44,7 @@ static int authenticate(void *arg, struct request *r, struct actor *out, struct 
 {
     (void)r;
     (void)e;
-    store_hurry(); /* this thread has others to answer */
+    store_hurry();               /* this thread has others to answer */
     identity_implicit(arg, out); /* auth=none, the only mode there is */
     return 0;
 }
