@@ -143,15 +143,17 @@ fuzzers: $(call test_bin,$(FUZZ_SRC))
 ##   make asan          unit, contract, fuzz corpora and API tests under AddressSanitizer and UBSan
 ##   make tsan          unit, contract and API tests under ThreadSanitizer
 ##   make check-cloud-image   a guest that somebody can log in to, with a real Debian image and cloud-init (some minutes)
+##   make check-trouble       libvirtd and QEMU stopped, disks full, read-only or broken, databases locked (some minutes)
+##   make check-crash         a sample of the crash matrix, on the fake and on real libvirt (some minutes)
 ##   make check-addresses     a hundred creates and deletes in a row: every address in the answer is the guest's (some minutes)
 ##   make doctor-histories    500 random healthy histories give the doctor no finding (some minutes; DOCTOR_SEED repeats one)
 ##   make golden        rewrite the golden files; read the diff
-.PHONY: check api e2e asan tsan check-cloud-image check-addresses golden doctor-histories
+.PHONY: check api e2e asan tsan check-cloud-image check-trouble check-crash check-addresses golden doctor-histories
 check: deps-check
 	@tools/check.py
 api e2e asan tsan: deps-check
 	@tools/check.py $@
-check-cloud-image check-addresses: deps-check
+check-cloud-image check-trouble check-crash check-addresses: deps-check
 	@tools/check.py $(@:check-%=%)
 doctor-histories: deps-check
 	@tools/check.py doctor-histories
@@ -169,6 +171,12 @@ fuzz: deps-check
 		mkdir -p build/fuzz/corpus/$$f; \
 		(cd build/fuzz && tests/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 $$(case " $(FUZZ_WORLDS) " in *" $$f "*) echo -detect_leaks=0;; esac) -artifact_prefix=$$f- corpus/$$f ../../tests/fuzz/corpus/$$f) || exit; \
 	done
+
+##   make crash         kill -9 and errors at every failpoint of every operation; writes docs/crash-matrix.md (an hour or two, root)
+.PHONY: crash
+crash: deps-check
+	@$(MAKE) --no-print-directory -j$(JOBS) V=test all
+	@tests/crash/run.py
 
 ##   make bench         latencies and ratios against raw libvirt and virsh (root)
 .PHONY: bench

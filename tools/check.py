@@ -25,6 +25,7 @@ SANITIZERS = {
     "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:suppressions={ROOT}/tests/lib/tsan.supp",
 }
 BOUND_S = 1200
+TROUBLE = ["tests/e2e/test_hangs.py", "tests/e2e/test_disks.py"]  # minutes of hanging libvirtds and full disks
 TAIL_LINES = 60
 
 
@@ -158,6 +159,15 @@ def in_namespaces(name, *tests, environment=None):
     return result
 
 
+def crash():
+    """A sample of the crash matrix and a random history on real libvirt too; `make crash` is the whole of it."""
+    result = build("test", "all")
+    if not result.failed:
+        result.add(pytest("crash", [*PYTEST, "tests/crash"]))
+        result.add(pytest("crash on libvirt", as_root("tests/lib/private_libvirt.py", *PYTEST, "tests/crash/test_matrix.py")))
+    return result
+
+
 def cloud_image():
     debian = single("Debian cloud image", as_root("tools/mkimage-debian.sh"))
     return debian if debian.failed else together(debian, in_namespaces("cloud image", "tests/e2e/cloud_image.py"))
@@ -200,11 +210,13 @@ SUITES = {
     "unit": lambda: check_programs("test", "unit", "contract"),
     "source": lambda: together(single("check-source", ["tools/check_source.py"]), scripts()),
     "api": api,
-    "e2e": lambda: in_namespaces("e2e", "tests/e2e"),
+    "e2e": lambda: in_namespaces("e2e", "tests/e2e", *(f"--ignore={path}" for path in TROUBLE)),
     "asan": lambda: together(check_programs("asan", "unit", "contract"), fuzz_corpora("asan"), api("asan")),
 }
 ON_DEMAND = {
     "cloud-image": cloud_image,
+    "crash": crash,
+    "trouble": lambda: in_namespaces("trouble", *TROUBLE),
     "doctor-histories": doctor_histories,
     # Every address that a hundred creates and deletes in a row promise is the guest's; `e2e` does ten of them.
     "addresses": lambda: in_namespaces("addresses", "tests/e2e/test_login.py", "-k", "every_address", environment={"COMPUTED_CREATES": "100"}),

@@ -64,6 +64,7 @@ void core_on_virt_event(void *arg, enum virt_event_kind kind, const char *id)
 
     switch (kind) {
     case VIRT_EVENT_CONNECTED:
+        reconciler_watch(c->reconciler);
         host_kick(c->host);
         life_ask_agents(c->life);
         life_kick(c->life);

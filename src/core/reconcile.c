@@ -15,7 +15,9 @@
 #include "base/log.h"
 #include "base/str.h"
 
-enum { IDLE_PERIOD_MS = 30000, SURVEY_PATIENCE_MS = 10000 };
+/* After an answer that did not come, and for a while after libvirt came (back): it lists a guest that died without it as running
+ * until it has noticed. */
+enum { IDLE_PERIOD_MS = 30000, WATCHFUL_PERIOD_MS = 1000, WATCHFUL_MS = 10000, SURVEY_PATIENCE_MS = 10000 };
 
 /* ---- judging ---- */
 
@@ -161,6 +163,8 @@ struct reconciler {
     bool is_stopping GUARDED_BY(lock);
     bool is_kicked GUARDED_BY(lock);
     bool is_asking GUARDED_BY(lock); /* a survey of ours is under way: its callback will clear it */
+    bool is_unanswered GUARDED_BY(lock);
+    int64_t watchful_until_boot_ms GUARDED_BY(lock);
 };
 
 int reconcile_all(struct core *c, struct virt_survey *s, struct err *e)
@@ -183,7 +187,13 @@ static void on_survey(void *arg, struct virt_survey *s)
         log_err(LOG_WARN, "reconcile failed", &e, NULL);
     HOLD(&r->lock);
     r->is_asking = false;
+    r->is_unanswered = !s;
     cond_broadcast(&r->changed);
+}
+
+static int64_t period_locked(const struct reconciler *r)
+{
+    return r->is_unanswered || clock_boot_ms() < r->watchful_until_boot_ms ? WATCHFUL_PERIOD_MS : IDLE_PERIOD_MS;
 }
 
 /* True when there is something to do, false to end. */
@@ -191,7 +201,7 @@ static bool wait_for_kick(struct reconciler *r)
 {
     HOLD(&r->lock);
     while (!r->is_stopping && (!r->is_kicked || r->is_asking)) {
-        if (!cond_wait_ms(&r->changed, &r->lock, IDLE_PERIOD_MS) && !r->is_asking)
+        if (!cond_wait_ms(&r->changed, &r->lock, period_locked(r)) && !r->is_asking)
             break;
     }
     r->is_kicked = false;
@@ -259,6 +269,12 @@ void reconciler_kick(struct reconciler *r)
     HOLD(&r->lock);
     r->is_kicked = true;
     cond_broadcast(&r->changed);
+}
+
+void reconciler_watch(struct reconciler *r)
+{
+    HOLD(&r->lock);
+    r->watchful_until_boot_ms = clock_boot_ms() + WATCHFUL_MS;
 }
 
 int64_t reconciler_last_ms(struct reconciler *r)

@@ -24,6 +24,7 @@ int reconciler_start(struct reconciler *r, struct err *e);
 void reconciler_stop(struct reconciler *r);
 void reconciler_free(struct reconciler *r);
 void reconciler_kick(struct reconciler *r);
+void reconciler_watch(struct reconciler *r); /* looks often for a while: libvirt has come (back) */
 /* Wall time of the last survey of everything that was written back; 0: never. */
 int64_t reconciler_last_ms(struct reconciler *r);
 

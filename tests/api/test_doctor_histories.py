@@ -102,3 +102,7 @@ def test_healthy_histories_give_no_finding(own):
         _, report = look(own)
         assert (report["findings"], report["unseen"]) == ([], []), where
         own.start()
+        if number % 10 == 9:  # so that many histories take no longer each than few
+            for vm in own.get("/v1/vms", limit=1000).json["vms"]:
+                history.follow(own.delete(f"/v1/vms/{vm['id']}"))
+            history.rest()
