@@ -10,7 +10,7 @@ import pytest
 from guest import Key, address, has_lease
 from machine import BOOT_S, domain_xml, eventually
 
-CREATES = int(os.environ.get("COMPUTED_CREATES", "10"))
+CREATES = int(os.environ.get("COMPUTED_CREATES", "6"))
 
 
 @pytest.fixture(scope="module")
