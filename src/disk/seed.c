@@ -62,6 +62,7 @@ static int write_image(int fd, const struct seed_image *s, struct err *e)
     if (!a)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     rc = add_all(a, fd, s) ? 0 : archive_failed(a, e);
+    (void)archive_write_close(a); /* free alone does not do it after a fatal error, and so keeps the buffers */
     (void)archive_write_free(a);
     return rc;
 }

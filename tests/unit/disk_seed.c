@@ -206,6 +206,37 @@ START_TEST(failed_writes_leave_the_old_one)
 }
 END_TEST
 
+/* The temporary file that libarchive needs is refused, after what it needs before: a whole image or none, and no leak. */
+START_TEST(descriptors_run_out)
+{
+    FIXTURE f;
+    fixture_open(&f);
+    struct rlimit before, few;
+    uint32_t written = 0;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int next = dup(0);
+    ck_assert_int_gt(next, 0);
+    (void)close(next);
+    for (rlim_t spare = 0; spare < 8; spare++) {
+        struct err e = ERR_INIT;
+
+        few = (struct rlimit){ (rlim_t)next + spare, before.rlim_max };
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+        int rc = disk_seed_write(f.disk, &cidata, &e);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+        ck_assert(rc == 0 || e.code == ERR_UNAVAILABLE);
+        ck_assert(!lab_exists(&f.lab, ISO ".tmp"));
+        if (rc == 0) {
+            written++;
+            expect_seed(&f, &cidata);
+        }
+    }
+    ck_assert_uint_gt(written, 0);
+    ck_assert_uint_lt(written, 8);
+}
+END_TEST
+
 #ifdef COMPUTED_FAILPOINTS
 
 static const char *const points[] = {
@@ -257,7 +288,7 @@ START_TEST(failed_writes_clear_up)
 END_TEST
 
 UNIT_MAIN("disk_seed", write_and_replace, large_files, remains_and_strangers, wants_its_folder, is_removed_with_its_vm,
-          failed_writes_leave_the_old_one, killed_writes_leave_a_whole_one, failed_writes_clear_up)
+          failed_writes_leave_the_old_one, descriptors_run_out, killed_writes_leave_a_whole_one, failed_writes_clear_up)
 
 #else
 
