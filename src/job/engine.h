@@ -1,5 +1,5 @@
-/* job, private: the engine as job.c (queue and workers), saga.c (the walk of one job) and overdue.c (steps that do not come back)
- * share it. */
+/* job, private: the engine as job.c (queue and workers), saga.c (the walk of one job; saga.h is its own) and overdue.c (steps
+ * that do not come back) share it. */
 #ifndef JOB_ENGINE_H
 #define JOB_ENGINE_H
 
