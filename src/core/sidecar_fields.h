@@ -4,6 +4,7 @@
 #define CORE_SIDECAR_FIELDS_H
 
 #include "base/json.h"
+#include "model/words.h"
 
 enum field_kind {
     FIELD_STRING, /* char *, owned by the record; NULL is null when it may be */
@@ -18,17 +19,12 @@ enum field_kind {
     FIELD_WORD  /* an enum, as its word */
 };
 
-struct field_words {
-    const char *(*to_string)(int value);
-    int (*from_string)(const char *word, int *value);
-};
-
 struct record_field {
     const char *name;
     enum field_kind kind;
     size_t offset, size;
     bool may_be_null;
-    const struct field_words *words;
+    const struct words *words;
 };
 #define FIELD(kind, record, member, name)                                                                                        \
     {                                                                                                                            \
@@ -42,22 +38,6 @@ struct record_field {
     {                                                                                                                            \
         name, FIELD_WORD, offsetof(struct record, member), sizeof(((struct record *)0)->member), false, &(words)                 \
     }
-#define DEFINE_FIELD_WORDS(type)                                                                                                 \
-    static const char *type##_word(int value)                                                                                    \
-    {                                                                                                                            \
-        return type##_to_string((enum type)value);                                                                               \
-    }                                                                                                                            \
-    static int type##_value(const char *word, int *value)                                                                        \
-    {                                                                                                                            \
-        enum type v;                                                                                                             \
-                                                                                                                                 \
-        if (type##_from_string(word, &v) < 0)                                                                                    \
-            return -1;                                                                                                           \
-        *value = (int)v;                                                                                                         \
-        return 0;                                                                                                                \
-    }                                                                                                                            \
-    static const struct field_words type##_words = { type##_word, type##_value }
-
 struct record_shape {
     const struct record_field *fields;
     size_t count;

@@ -12,10 +12,10 @@
 
 enum { SIDECAR_VERSION = 1 };
 
-DEFINE_FIELD_WORDS(disk_format);
-DEFINE_FIELD_WORDS(image_status);
-DEFINE_FIELD_WORDS(network_kind);
-DEFINE_FIELD_WORDS(network_status);
+DEFINE_WORDS(disk_format);
+DEFINE_WORDS(image_status);
+DEFINE_WORDS(network_kind);
+DEFINE_WORDS(network_status);
 
 static const struct record_field vm_fields[] = {
     FIELD(FIELD_UUID, vm, id, "id"),

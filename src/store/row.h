@@ -5,6 +5,8 @@
 
 #include "statement.h"
 
+#include "model/words.h"
+
 enum column_kind {
     COLUMN_STRING, /* char *; NULL is NULL; a read one is owned by the record */
     COLUMN_CHARS,  /* char[size]; "" is NULL */
@@ -13,27 +15,6 @@ enum column_kind {
     COLUMN_I64, /* int64_t, and uint64_t below 2^63 */
     COLUMN_WORD /* an enum, stored as its word */
 };
-
-/* An enum's words. to_string may return NULL, which is stored as NULL. */
-struct words {
-    const char *(*to_string)(int value);
-    int (*from_string)(const char *word, int *value); /* word may be NULL */
-};
-#define DEFINE_WORDS(type)                                                                                                       \
-    static const char *type##_word(int value)                                                                                    \
-    {                                                                                                                            \
-        return type##_to_string((enum type)value);                                                                               \
-    }                                                                                                                            \
-    static int type##_value(const char *word, int *value)                                                                        \
-    {                                                                                                                            \
-        enum type v;                                                                                                             \
-                                                                                                                                 \
-        if (type##_from_string(word, &v) < 0)                                                                                    \
-            return -1;                                                                                                           \
-        *value = (int)v;                                                                                                         \
-        return 0;                                                                                                                \
-    }                                                                                                                            \
-    static const struct words type##_words = { type##_word, type##_value }
 
 struct column {
     enum column_kind kind;
