@@ -134,15 +134,9 @@ static int release_vm(struct job_run *r, struct txn *t, struct err *e)
 {
     AUTO(vm) vm = NULL;
 
-    if (store_vm_get(t, NULL, r->job->target, &vm, e) < 0) {
-        if (e->code != ERR_VM_NOT_FOUND)
-            return -1;
-        err_clear(e);
-        return 0;
-    }
-    if (!str_equal(vm->job, r->job->id))
-        return 0; /* a delete has taken it over */
-    return store_vm_settle(t, vm->id, r->job->id, &(struct vm_settled){ .status = VM_STOPPED }, e);
+    if (vm_job_held(r, t, &vm, e) < 0)
+        return -1;
+    return vm ? store_vm_settle(t, vm->id, r->job->id, &(struct vm_settled){ .status = VM_STOPPED }, e) : 0;
 }
 
 static int settle_capture(struct job_run *r, struct txn *t, const struct err *outcome, struct err *e)

@@ -93,22 +93,32 @@ static struct vm_settled failed(const struct job_run *r, const struct err *outco
     };
 }
 
-int vm_job_end(struct job_run *r, struct txn *t, const struct err *outcome, const struct vm_settled *ok, const char *event,
-               struct err *e)
+int vm_job_held(struct job_run *r, struct txn *t, struct vm **out, struct err *e)
 {
     AUTO(vm) vm = NULL;
-    struct vm_settled now = outcome ? failed(r, outcome) : *ok;
 
-    if (record_end(r, t, "vm", outcome, e) < 0)
-        return -1;
+    *out = NULL;
     if (store_vm_get(t, NULL, r->job->target, &vm, e) < 0) {
         if (e->code != ERR_VM_NOT_FOUND)
             return -1;
         err_clear(e);
         return 0;
     }
-    if (!str_equal(vm->job, r->job->id))
-        return 0;                                       /* a delete has taken it over */
+    if (str_equal(vm->job, r->job->id))
+        *out = TAKE(vm);
+    return 0;
+}
+
+int vm_job_end(struct job_run *r, struct txn *t, const struct err *outcome, const struct vm_settled *ok, const char *event,
+               struct err *e)
+{
+    AUTO(vm) vm = NULL;
+    struct vm_settled now = outcome ? failed(r, outcome) : *ok;
+
+    if (record_end(r, t, "vm", outcome, e) < 0 || vm_job_held(r, t, &vm, e) < 0)
+        return -1;
+    if (!vm)
+        return 0;
     now.observed_at_ms = outcome ? 0 : clock_wall_ms(); /* the last step's call has just told */
     if (store_vm_settle(t, vm->id, r->job->id, &now, e) < 0 || record_vm_status(t, vm, now.status, now.reason, e) < 0)
         return -1;

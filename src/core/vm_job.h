@@ -49,6 +49,9 @@ int vm_job_image(const struct job_run *r, struct image **out, struct err *e);
 /* {"start":…} and the like, for core_submit; caller frees; NULL: no memory. */
 char *vm_job_params(bool wants_start, bool is_forced, enum vm_status from);
 
+/* The VM while this job holds it; NULL when the row is gone, or a delete has taken it over. */
+int vm_job_held(struct job_run *r, struct txn *t, struct vm **out, struct err *e);
+
 /* Ends the task: the VM becomes `ok`, or, when outcome is set, error with that fault (what it was before, when it was cancelled).
  * `event` is written on success. Fine when the row is gone or another job holds it by now. */
 int vm_job_end(struct job_run *r, struct txn *t, const struct err *outcome, const struct vm_settled *ok, const char *event,
