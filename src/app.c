@@ -104,7 +104,7 @@ static int refuse_missing_database(struct app *a, const char *path, struct err *
 
 static int open_state(struct app *a, struct err *e)
 {
-    AUTO_FREE char *path = str_printf("%s/computed.db", a->config->state_dir);
+    AUTO_FREE char *path = disk_database_path(a->config->state_dir);
 
     if (!path)
         return err_set(e, ERR_NO_MEMORY, "out of memory");

@@ -60,9 +60,7 @@ static void print_help(FILE *to)
 
 static int blind(const struct err *e)
 {
-    (void)fprintf(stderr, "computed doctor: %s\n", e->msg);
-    if (e->detail[0])
-        (void)fprintf(stderr, "computed doctor: %s\n", e->detail);
+    err_print(e, "computed doctor");
     return EXIT_BLIND;
 }
 
@@ -98,7 +96,7 @@ static int print_report(const struct order *o, const struct doctor_report *r, st
 /* What is not there is not made: a wrong path would look healthy. */
 static int check_state_dir(const char *state_dir, struct err *e)
 {
-    AUTO_FREE char *path = str_printf("%s/computed.db", state_dir);
+    AUTO_FREE char *path = disk_database_path(state_dir);
     struct stat st;
 
     if (!path)

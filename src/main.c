@@ -54,9 +54,7 @@ static void print_help(FILE *to)
 
 static int fail(const struct err *e)
 {
-    (void)fprintf(stderr, "computed: %s\n", e->msg);
-    if (e->detail[0])
-        (void)fprintf(stderr, "computed: %s\n", e->detail);
+    err_print(e, "computed");
     return EXIT_FAILURE;
 }
 

@@ -18,18 +18,10 @@
 
 enum { EXIT_LEFT = 1, EXIT_NOTHING = 2, VIRT_WAIT_MS = 15000 };
 
-static int fail(const char *word, const struct err *e)
+static int fail(const char *who, const struct err *e)
 {
-    (void)fprintf(stderr, "computed %s: %s\n", word, e->msg);
-    if (e->detail[0])
-        (void)fprintf(stderr, "computed %s: %s\n", word, e->detail);
+    err_print(e, who);
     return EXIT_NOTHING;
-}
-
-/* The daemon's database; caller frees. */
-static char *database_of(const struct config *config)
-{
-    return str_printf("%s/computed.db", config->state_dir);
 }
 
 static int take_lock(const struct config *config, struct disk **out, struct err *e)
@@ -80,20 +72,20 @@ static int restore(const struct config *config, const char *path, const char *fi
 
 /* What both command lines look like. */
 static const struct command {
-    const char *word, *help;
+    const char *who, *help;
     work_fn *work;
-} backup_command = { "backup",
+} backup_command = { "computed backup",
                      "Writes a copy of the database to FILE, which must not be there, also while the daemon runs. Images, disks\n"
                      "and sidecars are files below state_dir: copy them as files.\n",
                      back_up },
-  restore_command = { "restore",
+  restore_command = { "computed restore",
                       "Puts a copy that `computed backup` made in the database's place, while the daemon is down. The copy is\n"
                       "checked first; the old database is kept.\n",
                       restore };
 
 static void print_help(const struct command *c, FILE *to)
 {
-    (void)fprintf(to, "usage: computed %s [--config FILE] FILE\n\n%s", c->word, c->help);
+    (void)fprintf(to, "usage: %s [--config FILE] FILE\n\n%s", c->who, c->help);
 }
 
 static int run(const struct command *c, const char *config_path, const char *file)
@@ -103,11 +95,11 @@ static int run(const struct command *c, const char *config_path, const char *fil
     struct err e = ERR_INIT;
 
     if (config_load(config_path, &config, &e) < 0)
-        return fail(c->word, &e);
-    path = database_of(&config);
+        return fail(c->who, &e);
+    path = disk_database_path(config.state_dir);
     if (!path)
         (void)err_set(&e, ERR_NO_MEMORY, "out of memory");
-    return !path || c->work(&config, path, file, &e) < 0 ? fail(c->word, &e) : EXIT_SUCCESS;
+    return !path || c->work(&config, path, file, &e) < 0 ? fail(c->who, &e) : EXIT_SUCCESS;
 }
 
 static int command_main(const struct command *c, int argc, char **argv)
@@ -191,7 +183,7 @@ int rescue_rebuild(const char *config_path, bool checks_hashes)
 
     xml_init();
     if (config_load(config_path, &config, &e) < 0 || rebuild(&config, &r, &e) < 0)
-        return fail("doctor --rebuild", &e);
+        return fail("computed doctor --rebuild", &e);
     (void)printf("%u made, %u left\n", r.made, r.left);
     return r.left > 0 ? EXIT_LEFT : EXIT_SUCCESS;
 }

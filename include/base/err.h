@@ -79,6 +79,9 @@ int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 
 int err_detail(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void err_clear(struct err *e);
 
+/* On stderr, as a program ends with it: "<who>: <msg>", and a line for the detail when there is one. */
+void err_print(const struct err *e, const char *who);
+
 /* "name_taken"; never NULL. */
 const char *err_code_word(enum err_code code);
 /* The code whose word this is, ERR_INTERNAL for an unknown word. */

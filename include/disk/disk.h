@@ -24,6 +24,7 @@ static inline void disk_free(struct disk *d)
 DEFINE_AUTO(disk, disk_free)
 int disk_is_empty(struct disk *d, bool *out, struct err *e); /* no entry in any of its folders */
 const char *disk_state_dir(const struct disk *d);            /* borrowed, absolute */
+char *disk_database_path(const char *state_dir);             /* where store opens it; caller frees; NULL: no memory */
 /* Calls fn for each entry of state_dir and its folders whose name this program does not make: path relative to state_dir.
  */
 typedef void disk_unknown_fn(void *arg, const char *path);

@@ -166,6 +166,13 @@ void err_clear(struct err *e)
     *e = (struct err)ERR_INIT;
 }
 
+void err_print(const struct err *e, const char *who)
+{
+    (void)fprintf(stderr, "%s: %s\n", who, e->msg);
+    if (e->detail[0] != '\0')
+        (void)fprintf(stderr, "%s: %s\n", who, e->detail);
+}
+
 const char *err_code_word(enum err_code code)
 {
     if ((unsigned)code >= ERR_CODE_COUNT)

@@ -33,9 +33,7 @@ static void print_help(void)
 
 static int report(const struct err *e)
 {
-    fprintf(stderr, "computectl: %s\n", e->msg);
-    if (e->detail[0] != '\0')
-        fprintf(stderr, "  %s\n", e->detail);
+    err_print(e, "computectl");
     return EXIT_FAILED;
 }
 

@@ -250,7 +250,7 @@ static int seen(int rc, struct doctor_report *r, const char *part, struct err *e
 
 static int read_facts(const struct doctor_config *c, struct facts *f, struct doctor_report *r, struct err *e)
 {
-    AUTO_FREE char *path = str_printf("%s/computed.db", c->state_dir);
+    AUTO_FREE char *path = disk_database_path(c->state_dir);
 
     if (!path)
         return err_set(e, ERR_NO_MEMORY, "out of memory");

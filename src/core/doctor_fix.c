@@ -165,7 +165,7 @@ static int mend(const struct surgery *s, const struct finding *f, struct err *e)
 
 static int begin(struct surgery *s, const char *state_dir, struct err *e)
 {
-    AUTO_FREE char *path = str_printf("%s/computed.db", state_dir);
+    AUTO_FREE char *path = disk_database_path(state_dir);
     AUTO(txn) t = NULL;
 
     if (!path)

@@ -175,7 +175,7 @@ static int fill_new(struct rebuild *r, const char *path, struct err *e)
 
 int rebuild_run(struct rebuild *r, struct err *e)
 {
-    AUTO_FREE char *path = str_printf("%s/computed.db", disk_state_dir(r->disk));
+    AUTO_FREE char *path = disk_database_path(disk_state_dir(r->disk));
     AUTO_FREE char *unfinished = NULL;
     const char *word = "replaced";
     struct err dropped = ERR_INIT;

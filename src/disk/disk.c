@@ -94,6 +94,11 @@ const char *disk_state_dir(const struct disk *d)
     return d->path;
 }
 
+char *disk_database_path(const char *state_dir)
+{
+    return str_printf("%s/" NAME_DATABASE, state_dir);
+}
+
 static int count_entry(void *arg, int dir, const char *name, struct err *e)
 {
     (void)dir, (void)name, (void)e;

@@ -21,11 +21,11 @@ struct pattern {
 };
 
 static const struct pattern state_patterns[] = {
-    { .literal = "computed.db", .type = S_IFREG, .is_database = true },
-    { .literal = "computed.db.new", .type = S_IFREG, .is_database = true },
-    { .literal = "computed.db.before-", .type = S_IFREG, .digits_max = 9 },
-    { .literal = "computed.db.broken-", .type = S_IFREG, .digits_max = 12, .is_database = true },
-    { .literal = "computed.db.replaced-", .type = S_IFREG, .digits_max = 12, .is_database = true },
+    { .literal = NAME_DATABASE, .type = S_IFREG, .is_database = true },
+    { .literal = NAME_DATABASE ".new", .type = S_IFREG, .is_database = true },
+    { .literal = NAME_DATABASE ".before-", .type = S_IFREG, .digits_max = 9 },
+    { .literal = NAME_DATABASE ".broken-", .type = S_IFREG, .digits_max = 12, .is_database = true },
+    { .literal = NAME_DATABASE ".replaced-", .type = S_IFREG, .digits_max = 12, .is_database = true },
     { .literal = NAME_LOCK, .type = S_IFREG },
     { .literal = NAME_IMAGES, .type = S_IFDIR },
     { .literal = NAME_INSTANCES, .type = S_IFDIR },

@@ -6,6 +6,7 @@
 
 #include "base/id.h"
 
+#define NAME_DATABASE           "computed.db"
 #define NAME_LOCK               "lock"
 #define NAME_IMAGES             "images"
 #define NAME_INSTANCES          "instances"
