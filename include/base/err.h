@@ -19,6 +19,10 @@ enum err_code {
     ERR_OPERATION_NOT_FOUND,
     ERR_KEYPAIR_NOT_FOUND,
     ERR_NETWORK_NOT_FOUND,
+    ERR_USER_NOT_FOUND,
+    ERR_PROJECT_NOT_FOUND,
+    ERR_ROLE_NOT_FOUND,
+    ERR_TOKEN_NOT_FOUND,
     ERR_METHOD_NOT_ALLOWED,
     ERR_NOT_ACCEPTABLE,
     ERR_CONFLICT,      /* a compare-and-set lost, or the thing is not in a fit state */
@@ -33,6 +37,7 @@ enum err_code {
     ERR_NOT_SUPPORTED, /* this host's libvirt cannot do it: no bridges in session mode */
     ERR_DOWNLOAD,      /* a URL did not yield what it should; err.msg says why */
     ERR_NO_CAPACITY,
+    ERR_QUOTA_EXCEEDED, /* the project's; err.field names the resource */
     ERR_TOO_LARGE,
     ERR_UNSUPPORTED_MEDIA,
     ERR_IDEMPOTENCY_KEY_REUSED,
@@ -58,11 +63,12 @@ struct err {
     char field[64];   /* "" or the request field that is at fault */
     char msg[320];    /* safe for whoever asked: no path, no libvirt text, no secret */
     char detail[640]; /* for logs and administrators only */
+    int retry_after_s; /* when to try again; 0: as the code has it */
 };
 
 #define ERR_INIT                                                                                                                 \
     {                                                                                                                            \
-        ERR_NONE, "", "", ""                                                                                                     \
+        ERR_NONE, "", "", "", 0                                                                                                  \
     }
 
 /* All setters return -1, so that a failure is made and returned in one expression. Text that is too long is cut at a UTF-8

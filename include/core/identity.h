@@ -1,11 +1,56 @@
-/* core/identity: turns credentials into an actor. With auth=none everybody is the one administrator of the default project. */
+/* core/identity: turns credentials into an actor, and logs in. Users, projects and tokens themselves are core/user, core/project
+ * and core/token.
+ *
+ * What a token's owner may do is asked of the database at each use: user, domain, project and role, so that disabling one takes
+ * effect at once. */
 #ifndef CORE_IDENTITY_H
 #define CORE_IDENTITY_H
 
 #include "core/core.h"
 #include "model/identity.h"
 
-/* Fills user, project and is_admin. */
+/* With auth=none everybody is the one administrator of the default project. */
 void identity_implicit(struct core *c, struct actor *out);
+/* Root, or a member of admin_group, on the unix socket: the same, by the name "uid:<number>". */
+void identity_local(struct core *c, uint32_t uid, struct actor *out);
+/* By a token's text, as the client sent it. ERR_UNAUTHORIZED for everything that does not let in, in the same words. Fills all
+ * but request_id and address. */
+int identity_by_token(struct core *c, const char *text, struct actor *out, struct err *e);
+/* Narrows to ?project=<id or name> (an administrator alone may name one that is not its own), or widens to "*". ERR_FORBIDDEN,
+ * ERR_PROJECT_NOT_FOUND. */
+int identity_scope(struct core *c, struct actor *who, const char *project, struct err *e);
+/* Counts committed changes that may take something from somebody: users, projects, roles, tokens. From memory. Whoever keeps an
+ * actor for longer than a request looks again (identity_is_valid) when it has changed. */
+uint64_t identity_version(struct core *c);
+/* The token is still good for what the actor was let in with; also false when it has expired. */
+bool identity_is_valid(struct core *c, const struct actor *who);
+
+/* ---- logging in: a password costs a hundred milliseconds and 64 MiB, for one thread of its own ---- */
+struct login_request {
+    const char *user, *password; /* copied */
+    const char *address;         /* the peer's */
+    const char *request_id;
+    const char *project; /* id or name; NULL: the only one it has a role in */
+    const char *name;    /* of the token; NULL: "" */
+    unsigned roles;      /* a subset; 0: all */
+    int64_t lifetime_ms; /* 0: the configuration's token_lifetime */
+};
+struct login;
+/* A made token; `text` is the secret, given once. */
+struct login_result {
+    struct token *token;
+    char text[64];
+    struct actor actor;
+};
+/* Refuses at once what is refused without a look at the password: ERR_TOO_MANY_REQUESTS (too many failures of this user or from
+ * this address; e->retry_after_s says when), ERR_UNAVAILABLE (the queue is full). done(arg) is called exactly once, from any
+ * thread, perhaps before this returns; then login_finish. When this fails, done is not called. */
+int login_begin(struct core *c, const struct login_request *want, void (*done)(void *arg), void *arg, struct login **out,
+                struct err *e);
+/* Makes the token. ERR_UNAUTHORIZED in the same words, and after about the same time, for a wrong user and a wrong password.
+ * *out is borrowed from the login. The audit line of either outcome is written. */
+int login_finish(struct login *l, const struct login_result **out, struct err *e);
+void login_free(struct login *l); /* wipes the secrets; not before done */
+DEFINE_AUTO(login, login_free)
 
 #endif

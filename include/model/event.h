@@ -3,6 +3,7 @@
 #ifndef MODEL_EVENT_H
 #define MODEL_EVENT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "model/identity.h"
@@ -23,5 +24,33 @@ struct audit {
     const char *resource;      /* id */
     const char *outcome;       /* "accepted", "succeeded", "failed", "refused:<code>" */
 };
+
+/* An event as its row has it; owned strings. */
+struct event_record {
+    uint64_t seq;
+    int64_t at_ms;
+    char *type;
+    hex32_text project;
+    char *resource;
+    char *payload; /* JSON object text */
+};
+void event_record_free(struct event_record *r);
+DEFINE_AUTO(event_record, event_record_free)
+DEFINE_LIST(event_record)
+#define AUTO_EVENT_RECORD_LIST __attribute__((cleanup(event_record_list_done))) struct event_record_list
+
+/* A line of the audit log as its row has it; owned strings. */
+struct audit_line {
+    uint64_t seq;
+    int64_t at_ms;
+    char *user;
+    hex32_text user_id; /* "": the implicit administrator, local root, or nobody who is known */
+    hex32_text project;
+    char *action, *resource_type, *resource, *request_id, *address, *outcome; /* request_id and address may be NULL */
+};
+void audit_line_free(struct audit_line *l);
+DEFINE_AUTO(audit_line, audit_line_free)
+DEFINE_LIST(audit_line)
+#define AUTO_AUDIT_LINE_LIST __attribute__((cleanup(audit_line_list_done))) struct audit_line_list
 
 #endif

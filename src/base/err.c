@@ -26,6 +26,10 @@ static const char *const err_words[ERR_CODE_COUNT] = {
     [ERR_OPERATION_NOT_FOUND] = "operation_not_found",
     [ERR_KEYPAIR_NOT_FOUND] = "keypair_not_found",
     [ERR_NETWORK_NOT_FOUND] = "network_not_found",
+    [ERR_USER_NOT_FOUND] = "user_not_found",
+    [ERR_PROJECT_NOT_FOUND] = "project_not_found",
+    [ERR_ROLE_NOT_FOUND] = "role_not_found",
+    [ERR_TOKEN_NOT_FOUND] = "token_not_found",
     [ERR_METHOD_NOT_ALLOWED] = "method_not_allowed",
     [ERR_NOT_ACCEPTABLE] = "not_acceptable",
     [ERR_CONFLICT] = "conflict",
@@ -40,6 +44,7 @@ static const char *const err_words[ERR_CODE_COUNT] = {
     [ERR_NOT_SUPPORTED] = "not_supported",
     [ERR_DOWNLOAD] = "download_failed",
     [ERR_NO_CAPACITY] = "no_capacity",
+    [ERR_QUOTA_EXCEEDED] = "quota_exceeded",
     [ERR_TOO_LARGE] = "too_large",
     [ERR_UNSUPPORTED_MEDIA] = "unsupported_media",
     [ERR_IDEMPOTENCY_KEY_REUSED] = "idempotency_key_reused",
@@ -79,6 +84,7 @@ static int fill(struct err *e, enum err_code code, const char *field, const char
     memcpy(e->field, field_copy, sizeof(e->field));
     (void)str_copy(e->msg, sizeof(e->msg), msg);
     e->detail[0] = '\0';
+    e->retry_after_s = 0;
     return -1;
 }
 

@@ -53,17 +53,34 @@ static int write_version(sqlite3 *db, int version, struct err *e)
     return sql ? exec(db, sql, e) : err_set(e, ERR_NO_MEMORY, "out of memory");
 }
 
+/* What a migration has left behind that refers to nothing. */
+static int check_references(sqlite3 *db, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(db, "PRAGMA foreign_key_check", -1, &st, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(st);
+    (void)sqlite3_finalize(st);
+    if (rc == SQLITE_DONE)
+        return 0;
+    return rc == SQLITE_ROW ? err_set(e, ERR_INTERNAL, "rows refer to rows that are not there") : stmt_failed(db, rc, e);
+}
+
 static int run_in_transaction(sqlite3 *db, const struct migration *m, int version, struct err *e)
 {
-    if (exec(db, m->sql, e) < 0 || (m->run && m->run(db, e) < 0) || write_version(db, version, e) < 0)
+    if (exec(db, m->sql, e) < 0 || (m->run && m->run(db, e) < 0) || check_references(db, e) < 0 ||
+        write_version(db, version, e) < 0)
         return -1;
     FAILPOINT(e, "store.migrate.before");
     return exec(db, "COMMIT", e);
 }
 
+/* Foreign keys are off meanwhile, so that a table that others refer to can be built anew; what they say is checked before the
+ * commit. The pragma does nothing inside a transaction. */
 static int run_one(sqlite3 *db, const struct migration *m, int version, struct err *e)
 {
-    if (exec(db, "BEGIN IMMEDIATE", e) < 0)
+    if (exec(db, "PRAGMA foreign_keys = OFF", e) < 0 || exec(db, "BEGIN IMMEDIATE", e) < 0)
         return -1;
     if (run_in_transaction(db, m, version, e) < 0) {
         (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
@@ -103,5 +120,5 @@ int migrate(sqlite3 *db, const char *path, const struct migration_list *list, st
     for (; version < list->count; version++)
         if (run_one(db, &list->items[version], version + 1, e) < 0)
             return -1;
-    return 0;
+    return exec(db, "PRAGMA foreign_keys = ON", e);
 }

@@ -338,9 +338,98 @@ static const char second_schema[] =
     "CREATE INDEX event_keypair_deleted ON event (resource) WHERE type = 'keypair.deleted';"
     "CREATE INDEX event_network_deleted ON event (resource) WHERE type = 'network.deleted';";
 
+/* Identity, with Keystone's records and rules: users and projects lie in domains, a role is assigned to a user on a project. The
+ * table of projects is built anew because names are unique in a domain only. The first administrator has no password yet, so that
+ * nobody logs in as it. token.roles: 1 reader, 2 member, 4 admin; 0: whatever its user has. */
+#define NOW_MS "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+#define NEW_ID "lower(hex(randomblob(16)))"
+static const char third_schema[] =
+    "CREATE TABLE domain ("
+    "  id TEXT PRIMARY KEY CHECK (length(id) = 32),"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  description TEXT NOT NULL,"
+    "  is_enabled INTEGER NOT NULL CHECK (is_enabled IN (0, 1)),"
+    "  created_at_ms INTEGER NOT NULL"
+    ") STRICT;"
+    "INSERT INTO domain VALUES (" NEW_ID ", 'Default', '', 1, " NOW_MS ");"
+
+    "CREATE TABLE project_3 ("
+    "  id TEXT PRIMARY KEY CHECK (length(id) = 32),"
+    "  domain TEXT NOT NULL REFERENCES domain (id),"
+    "  name TEXT NOT NULL,"
+    "  description TEXT NOT NULL,"
+    "  is_enabled INTEGER NOT NULL CHECK (is_enabled IN (0, 1)),"
+    "  created_at_ms INTEGER NOT NULL,"
+    "  UNIQUE (domain, name)"
+    ") STRICT;"
+    "INSERT INTO project_3 SELECT p.id, d.id, p.name, '', 1, p.created_at_ms FROM project p, domain d;"
+    "DROP TABLE project;"
+    "ALTER TABLE project_3 RENAME TO project;"
+    "CREATE INDEX project_created ON project (created_at_ms, id);"
+
+    "CREATE TABLE user ("
+    "  id TEXT PRIMARY KEY CHECK (length(id) = 32),"
+    "  domain TEXT NOT NULL REFERENCES domain (id),"
+    "  name TEXT NOT NULL,"
+    "  description TEXT NOT NULL,"
+    "  is_enabled INTEGER NOT NULL CHECK (is_enabled IN (0, 1)),"
+    "  password_hash TEXT,"
+    "  created_at_ms INTEGER NOT NULL,"
+    "  UNIQUE (domain, name)"
+    ") STRICT;"
+    "CREATE INDEX user_created ON user (created_at_ms, id);"
+    "INSERT INTO user SELECT " NEW_ID ", id, 'admin', 'the first administrator', 1, NULL, " NOW_MS " FROM domain;"
+
+    "CREATE TABLE role ("
+    "  id TEXT PRIMARY KEY CHECK (length(id) = 32),"
+    "  name TEXT NOT NULL UNIQUE CHECK (name IN ('reader', 'member', 'admin'))"
+    ") STRICT;"
+    "INSERT INTO role VALUES (" NEW_ID ", 'reader'), (" NEW_ID ", 'member'), (" NEW_ID ", 'admin');"
+
+    "CREATE TABLE role_assignment ("
+    "  user TEXT NOT NULL REFERENCES user (id) ON DELETE CASCADE,"
+    "  project TEXT NOT NULL REFERENCES project (id) ON UPDATE CASCADE ON DELETE CASCADE,"
+    "  role TEXT NOT NULL REFERENCES role (id),"
+    "  PRIMARY KEY (user, project, role)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX role_assignment_project ON role_assignment (project);"
+    "INSERT INTO role_assignment SELECT u.id, p.id, r.id FROM user u, project p, role r"
+    "  WHERE p.name = 'default' AND r.name = 'admin';"
+
+    "CREATE TABLE token ("
+    "  id TEXT PRIMARY KEY CHECK (length(id) = 32),"
+    "  sha256 TEXT NOT NULL UNIQUE CHECK (length(sha256) = 64),"
+    "  user TEXT NOT NULL REFERENCES user (id) ON DELETE CASCADE,"
+    "  project TEXT REFERENCES project (id) ON UPDATE CASCADE ON DELETE CASCADE,"
+    "  roles INTEGER NOT NULL CHECK (roles BETWEEN 0 AND 7),"
+    "  name TEXT NOT NULL,"
+    "  expires_at_ms INTEGER NOT NULL,"
+    "  created_at_ms INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX token_user ON token (user);"
+    "CREATE INDEX token_project ON token (project);"
+    "CREATE INDEX token_created ON token (created_at_ms, id);"
+    "CREATE INDEX token_expires ON token (expires_at_ms) WHERE expires_at_ms > 0;"
+
+    /* What has no row here has the configuration's limit. */
+    "CREATE TABLE quota ("
+    "  project TEXT NOT NULL REFERENCES project (id) ON UPDATE CASCADE ON DELETE CASCADE,"
+    "  resource TEXT NOT NULL,"
+    "  max INTEGER NOT NULL CHECK (max >= -1)," /* -1: no limit */
+    "  PRIMARY KEY (project, resource)"
+    ") STRICT, WITHOUT ROWID;"
+    /* All that a project's sums read. */
+    "CREATE INDEX vm_project_sizes ON vm (project, vcpus, memory_mib, disk_gib);"
+
+    "ALTER TABLE job ADD COLUMN actor_user_id TEXT;"
+    "ALTER TABLE audit ADD COLUMN user_id TEXT;"
+    "CREATE INDEX audit_project ON audit (project, seq);"
+    "CREATE INDEX event_project ON event (project, seq);";
+
 static const struct migration migrations[] = {
     { first_schema, add_first_rows },
     { second_schema, NULL },
+    { third_schema, NULL },
 };
 
 const struct migration_list store_migrations = { migrations, (int)ARRAY_LEN(migrations) };

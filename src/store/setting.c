@@ -21,10 +21,12 @@ enum {
 static const char *const setting_sql[SETTING_STMT_COUNT] = {
     [SETTING_FIND] = "SELECT value FROM setting WHERE key = ?1",
     [SETTING_SET] = "INSERT INTO setting (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    [PROJECT_DEFAULT] = "SELECT id FROM project WHERE name = 'default'",
+    [PROJECT_DEFAULT] =
+        "SELECT p.id FROM domain d JOIN project p ON p.domain = d.id WHERE d.name = 'Default' AND p.name = 'default'",
     [PROJECT_NAME] = "SELECT name FROM project WHERE id = ?1",
-    [PROJECT_RESTORE] = "INSERT INTO project (id, name, created_at_ms) VALUES (?1, ?2, ?3)"
-                        " ON CONFLICT (name) DO UPDATE SET id = excluded.id",
+    [PROJECT_RESTORE] = "INSERT INTO project (id, domain, name, description, is_enabled, created_at_ms)"
+                        " SELECT ?1, id, ?2, '', 1, ?3 FROM domain WHERE name = 'Default'"
+                        " ON CONFLICT (domain, name) DO UPDATE SET id = excluded.id",
     [IDEMPOTENCY_FIND] = "SELECT status, answer, location, request = ?3 AND body_sha256 = ?4 FROM idempotency"
                          " WHERE project = ?1 AND key = ?2",
     [IDEMPOTENCY_INSERT] = "INSERT INTO idempotency (project, key, request, body_sha256, status, answer, location, created_at_ms)"

@@ -204,7 +204,7 @@ static inline struct port lab_port(const struct vm *vm, const struct network *n,
 /* A second project: identity is to come, so there is no function that makes one. */
 static inline void lab_add_project(const char *id)
 {
-    char *sql = str_printf("INSERT INTO project VALUES ('%s', 'other', 1)", id);
+    char *sql = str_printf("INSERT INTO project SELECT '%s', id, 'other', '', 1, 1 FROM domain", id);
 
     lab_exec(sql);
     free(sql);

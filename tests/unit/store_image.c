@@ -122,7 +122,7 @@ START_TEST(the_own_comes_before_a_public_one)
 
     lab_open_file();
     lab_add_project(other_project);
-    lab_exec("INSERT INTO project VALUES ('00000000000000000000000000000002', 'third', 1)");
+    lab_exec("INSERT INTO project SELECT '00000000000000000000000000000002', id, 'third', '', 1, 1 FROM domain");
     (void)foreign("debian", true);
     own = lab_image("debian");
     LAB_WRITE(store_image_insert(t, &own, &e));

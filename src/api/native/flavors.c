@@ -6,8 +6,6 @@
 #include "core/flavor.h"
 #include "model/vm.h"
 
-enum { DESCRIPTION_MAX = 255 };
-
 static void cleanup_spec(struct flavor_spec *s)
 {
     free(s->name);

@@ -52,10 +52,11 @@ static int reply(struct request *r, const struct err *cause, struct err *e)
     const struct api_error *a = api_error(cause->code);
     const struct actor *who = request_actor(r);
     char *text = api_error_problem(cause, request_id(r), who && who->is_admin);
+    int retry_after_s = cause->retry_after_s > 0 ? cause->retry_after_s : a->retry_after_s;
     char seconds[16];
 
-    (void)snprintf(seconds, sizeof(seconds), "%d", a->retry_after_s);
-    if (a->retry_after_s > 0 && request_add_header(r, "Retry-After", seconds, e) < 0) {
+    (void)snprintf(seconds, sizeof(seconds), "%d", retry_after_s);
+    if (retry_after_s > 0 && request_add_header(r, "Retry-After", seconds, e) < 0) {
         free(text);
         return -1;
     }

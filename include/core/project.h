@@ -1,0 +1,33 @@
+/* core/project: projects, who has which role in them, and their quotas' names. For administrators; others see their own. */
+#ifndef CORE_PROJECT_H
+#define CORE_PROJECT_H
+
+#include "core/core.h"
+#include "model/identity.h"
+
+struct project_change { /* NULL stays */
+    const char *name, *description;
+    const bool *is_enabled;
+};
+int project_create(struct core *c, const struct actor *who, const struct project_change *spec, struct project **out,
+                   struct err *e);
+int project_update(struct core *c, const struct actor *who, const char *ref, const struct project_change *change,
+                   struct project **out, struct err *e);
+/* ERR_PROJECT_NOT_FOUND also for one that a user has no role in. */
+int project_get(struct core *c, const struct actor *who, const char *ref, struct project **out, struct err *e);
+int project_list(struct core *c, const struct actor *who, const char *marker, uint32_t limit, struct project_list *out,
+                 bool *has_more, struct err *e);
+/* ERR_IN_USE while it has anything but keypairs and tokens and its own default network without ports… what it has is named.
+ * The project `default` stays. */
+int project_delete(struct core *c, const struct actor *who, const char *ref, struct err *e);
+
+int role_list(struct core *c, struct role_record out[3], struct err *e);
+/* Granting what is granted and revoking what is not are fine. ERR_USER_NOT_FOUND, ERR_PROJECT_NOT_FOUND, ERR_INVALID_FIELD.
+ * Nobody revokes the last administrator: ERR_CONFLICT. */
+int role_grant(struct core *c, const struct actor *who, const char *user, const char *project, const char *role, struct err *e);
+int role_revoke(struct core *c, const struct actor *who, const char *user, const char *project, const char *role, struct err *e);
+/* user and project NULL: any. All of them: there are few. Those who are no administrators get their own. */
+int role_assignments(struct core *c, const struct actor *who, const char *user, const char *project,
+                     struct role_assignment_list *out, struct err *e);
+
+#endif
