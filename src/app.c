@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "authenticate.h"
 #include "guest_listen.h"
+#include "refused.h"
+#include "state.h"
 
 #include "api/api.h"
 #include "base/cleanup.h"
@@ -17,15 +20,17 @@
 #include "base/timer.h"
 #include "base/xml.h"
 #include "core/core.h"
-#include "core/identity.h"
+#include "core/events.h"
 #include "core/policy.h"
 #include "disk/disk.h"
 #include "http/http.h"
+#include "http/stream.h"
 #include "store/store.h"
 #include "virt/virt.h"
 
 enum { VIRT_READERS = 2, KEEPALIVE_INTERVAL_S = 5, KEEPALIVE_COUNT = 3 };
 enum { CONNECTIONS_MAX = 1024, CONNECTIONS_PER_ADDRESS_MAX = 256, HEADER_DEADLINE_MS = 10000, IDLE_TIMEOUT_MS = 60000 };
+enum { DESCRIPTORS_ELSE = 512 }; /* the database's, libvirt's, files, children's pipes */
 
 struct app {
     const struct config *config;
@@ -40,19 +45,18 @@ struct app {
 
 /* ---- what http asks of core ---- */
 
-static int authenticate(void *arg, struct request *r, struct actor *out, struct err *e)
-{
-    (void)r;
-    (void)e;
-    store_hurry();               /* this thread has others to answer */
-    identity_implicit(arg, out); /* auth=none, the only mode there is */
-    return 0;
-}
-
 static int authorize(void *arg, const struct actor *who, const char *action, struct err *e)
 {
     (void)arg;
     return policy_check(who, action, e);
+}
+
+/* A path may hold what its sender took for a token's id. */
+static const char *shown_path(const struct request *r)
+{
+    const char *route = request_route(r);
+
+    return route && strstr(route, "/tokens/") ? strchr(route, '/') : request_path(r);
 }
 
 static void log_request(void *arg, struct request *r, int status, int64_t duration_us, uint64_t bytes)
@@ -63,7 +67,7 @@ static void log_request(void *arg, struct request *r, int status, int64_t durati
     (void)snprintf(status_text, sizeof status_text, "%d", status);
     (void)snprintf(duration_text, sizeof duration_text, "%lld", (long long)duration_us);
     (void)snprintf(bytes_text, sizeof bytes_text, "%llu", (unsigned long long)bytes);
-    log_info("request", "method", request_method(r), "path", request_path(r), "status", status_text, "us", duration_text, "bytes",
+    log_info("request", "method", request_method(r), "path", shown_path(r), "status", status_text, "us", duration_text, "bytes",
              bytes_text, "request_id", request_id(r), NULL);
 }
 
@@ -83,35 +87,11 @@ static void report_unknown(void *arg, const char *path)
     log_warn("a file that is not ours lies in state_dir; it stays untouched", "path", path, NULL);
 }
 
-/* An empty database beside images, disks or sidecars would make strangers of them all: somebody must say what is meant. */
-static int refuse_missing_database(struct app *a, const char *path, struct err *e)
-{
-    struct stat st;
-    bool is_empty = false;
-
-    if (stat(path, &st) == 0)
-        return 0;
-    if (disk_is_empty(a->disk, &is_empty, e) < 0)
-        return -1;
-    if (is_empty)
-        return 0;
-    return err_set(
-        e, ERR_CONFIG,
-        "%s is missing, but the folders beside it are not empty: bring it back with `computed restore FILE`, make it anew "
-        "with `computed doctor --rebuild`, or move them away to begin anew",
-        path);
-}
-
 static int open_state(struct app *a, struct err *e)
 {
-    AUTO_FREE char *path = disk_database_path(a->config->state_dir);
-
-    if (!path)
-        return err_set(e, ERR_NO_MEMORY, "out of memory");
-    if (disk_open(a->config->state_dir, &a->disk, e) < 0 || refuse_missing_database(a, path, e) < 0 ||
-        disk_scan_unknown(a->disk, report_unknown, NULL, e) < 0)
+    if (state_open(a->config->state_dir, &a->disk, &a->store, e) < 0)
         return -1;
-    return store_open(path, &a->store, e);
+    return disk_scan_unknown(a->disk, report_unknown, NULL, e);
 }
 
 static int make_core(struct app *a, struct err *e)
@@ -134,6 +114,11 @@ static int make_core(struct app *a, struct err *e)
         .operation_retention_ms = (int64_t)c->operation_retention_ms,
         .operation_keep = (uint32_t)c->operation_keep,
         .event_retention_ms = (int64_t)c->event_retention_ms,
+        .token_lifetime_ms = (int64_t)c->token_lifetime_ms,
+        .token_lifetime_max_ms = (int64_t)c->token_lifetime_max_ms,
+        .audit_retention_ms = (int64_t)c->audit_retention_ms,
+        .audit_keep = c->audit_keep,
+        .default_quota = c->default_quota,
         .network_pools = c->network_pools,
         .network_prefix = (uint32_t)c->network_prefix,
         .cpu_overcommit = c->cpu_overcommit,
@@ -148,6 +133,7 @@ static int make_core(struct app *a, struct err *e)
         .guest_listen = listen_to_guests,
         .guest_listen_arg = a,
         .guest_port = (uint32_t)c->guest_port,
+        .event_text = api_event_text,
         .refuses_user_network = refuses_user_network,
     };
     struct virt_config virt = {
@@ -173,29 +159,61 @@ static int make_http(struct app *a, struct err *e)
 {
     AUTO_FREE char **listen = NULL;
     AUTO_FREE char **hosts = NULL;
+    const char *tls_cert = a->config->tls_cert, *tls_key = a->config->tls_key;
     struct http_config http = {
+        .tls_cert = tls_cert[0] ? tls_cert : NULL,
+        .tls_key = tls_key[0] ? tls_key : NULL,
         .threads = (uint32_t)a->config->http_threads,
         .body_max_bytes = 1 << 20,
         .connections_max = CONNECTIONS_MAX,
         .connections_per_address_max = CONNECTIONS_PER_ADDRESS_MAX,
         .header_deadline_ms = HEADER_DEADLINE_MS,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
-        .authenticate = authenticate,
+        .streams_max = (uint32_t)a->config->event_connections,
+        .stream_stall_ms = (int64_t)a->config->event_stall_ms,
+        .authenticate = a->config->auth == AUTH_NONE ? authenticate_nobody : authenticate_token,
         .authorize = authorize,
+        .failed = refused_note,
         .logged = log_request,
         .arg = a->core,
     };
 
-    if (config_split("listen", a->config->listen, &listen, e) < 0 || config_split("hosts", a->config->hosts, &hosts, e) < 0)
+    if (config_admin_gid(a->config, &http.peer_group, e) < 0 || config_split("listen", a->config->listen, &listen, e) < 0 ||
+        config_split("hosts", a->config->hosts, &hosts, e) < 0)
         return -1;
     http.listen = (const char *const *)listen;
     http.hosts = (const char *const *)hosts;
-    return http_new(&http, api_doors, a->timer, &a->http, e);
+    if (http_new(&http, api_doors, a->timer, &a->http, e) < 0)
+        return -1;
+    events_on_commit(a->core, http_wake_streams, a->http);
+    return 0;
+}
+
+/* Each connection is a descriptor. What the administrator's hard limit refuses is refused later, one by one. */
+static void raise_descriptor_limit(const struct config *c)
+{
+    struct rlimit limit;
+    rlim_t wanted = c->event_connections + CONNECTIONS_MAX + DESCRIPTORS_ELSE;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+        return;
+    if (limit.rlim_max >= wanted) {
+        limit.rlim_cur = wanted;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+        return;
+    }
+    const struct rlimit beyond = { wanted, wanted }; /* root may */
+    if (setrlimit(RLIMIT_NOFILE, &beyond) == 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    log_warn("fewer descriptors are allowed than event_connections asks for; raise RLIMIT_NOFILE", NULL);
 }
 
 static int build(struct app *a, struct err *e)
 {
     xml_init();
+    raise_descriptor_limit(a->config);
     if (app_check_routes(e) < 0 || timer_new(&a->timer, e) < 0 || open_state(a, e) < 0 || make_core(a, e) < 0 ||
         make_http(a, e) < 0)
         return -1;
@@ -212,6 +230,8 @@ static void take_down(struct app *a)
         _exit(EXIT_SUCCESS); /* its thread still uses what would be freed here */
     }
     guest_servers_free(a->guests);
+    if (a->core)
+        events_on_commit(a->core, NULL, NULL);
     http_free(a->http);  /* its last requests still read from virt and store */
     virt_close(a->virt); /* its last callbacks still reach the core */
     core_free(a->core);
@@ -231,7 +251,20 @@ static void print_ready(const struct app *a)
     (void)fflush(stdout);
 }
 
-static void wait_for_signal(void)
+/* SIGHUP: the certificate may have been renewed. Nothing else is read again. */
+static void reload(struct app *a)
+{
+    struct err e = ERR_INIT;
+
+    if (!a->config->tls_cert[0])
+        log_info("SIGHUP: without TLS there is nothing to read again", NULL);
+    else if (http_reload_tls(a->http, &e) < 0)
+        log_err(LOG_WARN, "SIGHUP: the old certificate stays", &e, NULL);
+    else
+        log_info("SIGHUP: new connections get the certificate that was read now", "tls_cert", a->config->tls_cert, NULL);
+}
+
+static void serve_until_told(struct app *a)
 {
     sigset_t set;
     int sig = 0;
@@ -239,8 +272,10 @@ static void wait_for_signal(void)
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
-    while (sigwait(&set, &sig) != 0)
-        continue;
+    (void)sigaddset(&set, SIGHUP);
+    while (sig != SIGTERM && sig != SIGINT)
+        if (sigwait(&set, &sig) == 0 && sig == SIGHUP)
+            reload(a);
     log_info("stopping", "signal", strsignal(sig), NULL);
 }
 
@@ -252,7 +287,7 @@ int app_run(const struct config *config, struct err *e)
     if (built == 0) {
         log_info("started", "version", COMPUTED_VERSION, "state_dir", config->state_dir, NULL);
         print_ready(&a);
-        wait_for_signal();
+        serve_until_told(&a);
     }
     take_down(&a);
     if (built == 0)
@@ -260,19 +295,34 @@ int app_run(const struct config *config, struct err *e)
     return built;
 }
 
+static const char *role_of(const char *action)
+{
+    return policy_knows(action) ? policy_role(action) : "nobody";
+}
+
 void app_print_routes(void)
 {
-    http_print_routes(api_doors);
-    http_print_routes(guest_doors);
+    http_print_routes(api_doors, role_of);
+    http_print_routes(guest_doors, role_of);
+}
+
+static int check_route(const struct route *r, struct err *e)
+{
+    bool is_public = (r->flags & ROUTE_PUBLIC) != 0;
+
+    if (!policy_knows(r->action))
+        return err_set(e, ERR_CONFIG, "route %s %s names no action that policy knows", r->method, r->path);
+    if (is_public != policy_is_public(r->action))
+        return err_set(e, ERR_CONFIG, "route %s %s is public for one of http and policy only", r->method, r->path);
+    return 0;
 }
 
 static int check_doors(const struct door *const *doors, struct err *e)
 {
     for (const struct door *const *d = doors; *d; d++)
         for (size_t i = 0; i < (*d)->route_count; i++)
-            if (!(*d)->routes[i].action || !policy_knows((*d)->routes[i].action))
-                return err_set(e, ERR_CONFIG, "route %s %s names no action that policy knows", (*d)->routes[i].method,
-                               (*d)->routes[i].path);
+            if (check_route(&(*d)->routes[i], e) < 0)
+                return -1;
     return 0;
 }
 

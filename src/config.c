@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <ctype.h>
+#include <grp.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -14,11 +15,12 @@
 #include "base/ini.h"
 #include "base/ipv4.h"
 #include "base/str.h"
+#include "model/quota.h"
 
 #define DEFAULT_FILE        "/etc/computed/computed.conf"
 #define INSTALLED_TEMPLATES "/usr/share/computed/templates"
 
-enum { VALUE_MAX = 1024 };
+enum { VALUE_MAX = 1024, GROUP_BUFFER = 65536 };
 #define RATIO_MIN 0.01
 #define RATIO_MAX 1000.0
 
@@ -35,7 +37,8 @@ struct key {
 };
 
 static const char *const virt_words[] = { "auto", "kvm", "qemu", NULL };
-static const char *const auth_words[] = { "none", NULL };
+static const char *const auth_words[] = { "none", "token", NULL };
+static const char *const yes_no_words[] = { "no", "yes", NULL };
 static const char *const log_words[] = { "debug", "info", "warn", "error", NULL };
 
 #define AT(member) offsetof(struct config, member)
@@ -50,7 +53,19 @@ static const struct key keys[] = {
     { "libvirt_uri", KEY_STRING, AT(libvirt_uri), "", NULL, 0, 0,
       "empty: qemu:///system when it opens read-write, else qemu:///session" },
     { "virt_type", KEY_WORD, AT(virt_type), "auto", virt_words, 0, 0, "auto proves by running a guest; kvm and qemu insist" },
-    { "auth", KEY_WORD, AT(auth), "none", auth_words, 0, 0, "none: everybody who reaches the address is the administrator" },
+    { "auth", KEY_WORD, AT(auth), "none", auth_words, 0, 0,
+      "none: everybody who reaches the address is the administrator; token: who has a token (computed init, computectl login)" },
+    { "token_lifetime", KEY_DURATION, AT(token_lifetime_ms), "24h", NULL, 1000, 3650 * DAY_MS,
+      "of a token that was asked for without one" },
+    { "token_lifetime_max", KEY_DURATION, AT(token_lifetime_max_ms), "365d", NULL, 1000, 3650 * DAY_MS,
+      "the longest that may be asked for" },
+    { "admin_group", KEY_STRING, AT(admin_group), "", NULL, 0, 0,
+      "auth=token: members of this group of the host are administrators on unix:/path, as root is; empty: root alone" },
+    { "tls_cert", KEY_STRING, AT(tls_cert), "", NULL, 0, 0,
+      "certificate, its issuers behind it, as PEM: with tls_key every HOST:PORT speaks TLS; SIGHUP reads both again" },
+    { "tls_key", KEY_STRING, AT(tls_key), "", NULL, 0, 0, "its private key as PEM, without a password" },
+    { "insecure", KEY_WORD, AT(insecure), "no", yes_no_words, 0, 0,
+      "yes: others may reach an address without TLS, and read the passwords and tokens that are sent to it" },
     { "template_dir", KEY_STRING, AT(template_dir), "", NULL, 0, 0,
       "where domain.xml is; empty: the build tree's, else " INSTALLED_TEMPLATES },
     { "region", KEY_STRING, AT(region), "local", NULL, 0, 0, "this host's name to clients that ask for a region" },
@@ -72,8 +87,16 @@ static const struct key keys[] = {
     { "operation_retention", KEY_DURATION, AT(operation_retention_ms), "7d", NULL, 60 * 1000, 3650 * DAY_MS,
       "ended operations are kept so long" },
     { "operation_keep", KEY_NUMBER, AT(operation_keep), "10000", NULL, 100, 10000000, "and at most so many" },
-    { "event_retention", KEY_DURATION, AT(event_retention_ms), "7d", NULL, 60 * 1000, 3650 * DAY_MS,
-      "events and audit lines are kept so long" },
+    { "event_retention", KEY_DURATION, AT(event_retention_ms), "7d", NULL, 60 * 1000, 3650 * DAY_MS, "events are kept so long" },
+    { "event_connections", KEY_NUMBER, AT(event_connections), "1000", NULL, 0, 1000000, "event streams at the same time" },
+    { "event_stall", KEY_DURATION, AT(event_stall_ms), "30s", NULL, 100, DAY_MS,
+      "a stream whose reader takes nothing for so long is cut off" },
+    { "audit_retention", KEY_DURATION, AT(audit_retention_ms), "90d", NULL, 60 * 1000, 3650 * DAY_MS,
+      "lines of the audit log are kept so long" },
+    { "audit_keep", KEY_NUMBER, AT(audit_keep), "1000000", NULL, 100, 100000000, "and at most so many" },
+    { "default_quota", KEY_STRING, AT(default_quota),
+      "vms=10, vcpus=20, memory_mib=51200, disk_gib=1000, images=20, networks=10, ports=50, keypairs=100, tokens=100", NULL, 0, 0,
+      "what a project may have that an administrator has set no limits for; unlimited, or not to be named, is no limit" },
     { "network_pools", KEY_STRING, AT(network_pools), "10.77.0.0/16,172.27.0.0/16,192.168.128.0/17", NULL, 0, 0,
       "private ranges, by commas, that networks without a cidr of their own take their subnets from" },
     { "network_prefix", KEY_NUMBER, AT(network_prefix), "24", NULL, 16, 29, "the size of such a subnet: 24 is 253 guests" },
@@ -337,6 +360,28 @@ static bool is_private(const char *address)
            str_starts_with(address, "localhost:");
 }
 
+static int check_public(const struct config *c, const char *address, struct err *e)
+{
+    if (c->auth == AUTH_NONE)
+        return err_set(e, ERR_CONFIG,
+                       "listen: '%s' is reachable for others, and auth=none would make each of them the administrator; "
+                       "say auth=token, or listen on 127.0.0.1, [::1] or unix:/path",
+                       address);
+    if (!c->tls_cert[0] && c->insecure == INSECURE_NO)
+        return err_set(e, ERR_CONFIG,
+                       "listen: '%s' is reachable for others, and without TLS they can read the passwords and tokens that are "
+                       "sent to it; set tls_cert and tls_key, listen on 127.0.0.1, [::1] or unix:/path, or say insecure=yes",
+                       address);
+    return 0;
+}
+
+static int check_tls(const struct config *c, struct err *e)
+{
+    if (!c->tls_cert[0] == !c->tls_key[0])
+        return 0;
+    return err_set(e, ERR_CONFIG, "%s: missing; tls_cert and tls_key go together", c->tls_cert[0] ? "tls_key" : "tls_cert");
+}
+
 static int check_listen(const struct config *c, struct err *e)
 {
     AUTO_FREE char **addresses = NULL;
@@ -346,11 +391,8 @@ static int check_listen(const struct config *c, struct err *e)
     if (!addresses[0])
         return err_set(e, ERR_CONFIG, "listen: no address");
     for (size_t i = 0; addresses[i]; i++)
-        if (c->auth == AUTH_NONE && !is_private(addresses[i]))
-            return err_set(e, ERR_CONFIG,
-                           "listen: '%s' is reachable for others, and auth=none would make each of them the administrator; "
-                           "listen on 127.0.0.1, [::1] or unix:/path",
-                           addresses[i]);
+        if (!is_private(addresses[i]) && check_public(c, addresses[i], e) < 0)
+            return -1;
     return 0;
 }
 
@@ -386,13 +428,51 @@ static int check_import_allow(const struct config *c, struct err *e)
     return 0;
 }
 
+static int check_quota(const struct config *c, struct err *e)
+{
+    int64_t limits[QUOTA_RESOURCE_COUNT];
+    struct err why = ERR_INIT;
+
+    if (quota_limits_parse(c->default_quota, limits, &why) < 0)
+        return err_set(e, ERR_CONFIG, "default_quota: %s", why.msg);
+    return 0;
+}
+
+/* getgrnam_r's own error and a group that is not there are the same mistake. */
+int config_admin_gid(const struct config *c, uint32_t *out, struct err *e)
+{
+    char buffer[GROUP_BUFFER];
+    struct group group, *found = NULL;
+    excerpt shown;
+
+    if (!c->admin_group[0]) {
+        *out = 0;
+        return 0;
+    }
+    if (getgrnam_r(c->admin_group, &group, buffer, sizeof buffer, &found) != 0 || !found)
+        return err_set(e, ERR_CONFIG, "admin_group: there is no group '%s'", excerpt_of(c->admin_group, shown));
+    if (found->gr_gid == 0)
+        return err_set(e, ERR_CONFIG, "admin_group: '%s' is root's own group; name another", excerpt_of(c->admin_group, shown));
+    *out = found->gr_gid;
+    return 0;
+}
+
+static int check_tokens(const struct config *c, struct err *e)
+{
+    uint32_t gid;
+
+    if (c->token_lifetime_ms > c->token_lifetime_max_ms)
+        return err_set(e, ERR_CONFIG, "token_lifetime: longer than token_lifetime_max");
+    return config_admin_gid(c, &gid, e);
+}
+
 int config_check(const struct config *c, struct err *e)
 {
     if (c->state_dir[0] != '/')
         return err_set(e, ERR_CONFIG, "state_dir: '%s' is not an absolute path", c->state_dir);
-    if (check_listen(c, e) < 0 || check_pools(c, e) < 0)
+    if (check_tokens(c, e) < 0 || check_tls(c, e) < 0 || check_listen(c, e) < 0 || check_pools(c, e) < 0)
         return -1;
-    return check_import_allow(c, e);
+    return check_import_allow(c, e) < 0 ? -1 : check_quota(c, e);
 }
 
 bool config_has_tcp(const struct config *c)

@@ -11,7 +11,8 @@
 #include "base/log.h"
 #include "core/core.h"
 
-enum auth_mode { AUTH_NONE };
+enum auth_mode { AUTH_NONE, AUTH_TOKEN };
+enum insecure_choice { INSECURE_NO, INSECURE_YES };
 enum { LISTEN_MAX = 8 };
 
 /* Times in milliseconds; strings owned. */
@@ -24,11 +25,17 @@ struct config {
     char *region;
     enum virt_choice virt_type;
     enum auth_mode auth;
+    enum insecure_choice insecure; /* yes: others may reach an address without TLS */
+    char *tls_cert, *tls_key;      /* PEM files; "": no TLS */
     enum log_level log_level;
     uint64_t workers, http_threads;
     uint64_t stop_grace_ms, survey_deadline_ms, create_deadline_ms, power_deadline_ms, delete_deadline_ms, image_deadline_ms,
-        probe_deadline_ms, stop_deadline_ms, operation_retention_ms, event_retention_ms;
-    uint64_t operation_keep;
+        probe_deadline_ms, stop_deadline_ms, operation_retention_ms, event_retention_ms, audit_retention_ms, event_connections,
+        event_stall_ms;
+    uint64_t operation_keep, audit_keep;
+    char *admin_group; /* a unix group's name; "" */
+    uint64_t token_lifetime_ms, token_lifetime_max_ms;
+    char *default_quota; /* limits by commas, as written */
     char *network_pools; /* CIDRs by commas, as written */
     char *import_allow;  /* likewise; "" */
     uint64_t network_prefix, memory_reserve_mib, disk_reserve_gib, import_max_gib, import_rate_mib_s, import_deadline_ms,
@@ -46,8 +53,10 @@ static inline void cleanup_config(struct config *c)
 }
 #define AUTO_CONFIG __attribute__((cleanup(cleanup_config))) struct config
 
-/* What may not be said together: auth=none on an address that others reach, a pool that holds not one network. */
+/* What may not be said together: auth=none, or no TLS, on an address that others reach, a pool that holds not one network. */
 int config_check(const struct config *c, struct err *e);
+/* The gid of admin_group, which exists; 0 without one. ERR_CONFIG. */
+int config_admin_gid(const struct config *c, uint32_t *out, struct err *e);
 bool config_has_tcp(const struct config *c); /* whether any address is not a unix socket */
 /* The effective configuration as a file that config_load reads, each key with its meaning. */
 void config_print(const struct config *c, FILE *to);

@@ -10,6 +10,7 @@
 #include "app.h"
 #include "config.h"
 #include "doctor_main.h"
+#include "init_main.h"
 #include "rescue.h"
 
 #include "base/failpoint.h"
@@ -35,6 +36,7 @@ static void print_help(FILE *to)
     (void)fprintf(to,
                   "usage: computed [--config FILE]\n"
                   "       computed doctor [OPTION]...   (see computed doctor --help)\n"
+                  "       computed init                 (gives the first administrator a password)\n"
                   "       computed backup FILE          (a copy of the database, also while the daemon runs)\n"
                   "       computed restore FILE         (puts such a copy in its place, while it is down)\n"
                   "\n"
@@ -43,12 +45,13 @@ static void print_help(FILE *to)
                   "  -c, --config FILE    read FILE, which must exist (default: /etc/computed/computed.conf, which need not)\n"
                   "      --check-config   read the configuration, say what is wrong, and exit\n"
                   "      --print-config   print the effective configuration, each key with its meaning, and exit\n"
-                  "      --print-routes   print method, path and action of every route, and exit\n"
+                  "      --print-routes   print method, path, action and role of every route, and exit\n"
                   "      --list-failpoints  print where a test build can be made to fail, and exit\n"
                   "  -V, --version        print the version and exit\n"
                   "  -h, --help           print this and exit\n"
                   "\n"
                   "Every key is also an environment variable: COMPUTED_LISTEN, COMPUTED_STATE_DIR, …\n"
+                  "SIGHUP reads tls_cert and tls_key again, and nothing else; connections stay.\n"
                   "SIGTERM and SIGINT finish or park what is under way, and end the daemon with exit code 0.\n");
 }
 
@@ -67,6 +70,7 @@ static void block_signals(void)
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
 }
@@ -121,6 +125,8 @@ int main(int argc, char **argv)
         return transfer_child_main();
     if (argc > 1 && strcmp(argv[1], "doctor") == 0)
         return doctor_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "init") == 0)
+        return init_main(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "backup") == 0)
         return backup_main(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "restore") == 0)

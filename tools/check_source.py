@@ -32,11 +32,13 @@ LIBRARIES = {
     "sqlite3.h": "store",
     "libvirt/": "virt",
     "microhttpd.h": "http",
+    "wslay/": "http",
     "gnutls/": "http",
     "curl/": "cli disk",
     "archive.h": "disk",
     "archive_entry.h": "disk",
     "libssh/": "core",
+    "sodium.h": "core",
 }
 LIBC = re.compile(r"^(sys|linux|netinet|arpa|net)/|^(assert|ctype|dirent|endian|errno|fcntl|float|getopt|glob|grp|ifaddrs|inttypes|libgen|limits|locale|malloc"
                   r"|math|netdb|poll|pthread|sched|semaphore|signal|spawn|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string"

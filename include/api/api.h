@@ -13,6 +13,10 @@ extern const struct door *const api_doors[];
 /* What guests reach, on a server apart from that of the API; its user pointer too is the struct core. */
 extern const struct door *const guest_doors[];
 
+/* An event as followers get it (core_config.event_text). */
+struct event_record;
+char *api_event_text(const struct event_record *event);
+
 int api_error_status(enum err_code code);
 /* An error as application/problem+json (RFC 9457), the native door's shape. is_admin: with the half that is not for everybody.
  * Caller frees; NULL: no memory. */

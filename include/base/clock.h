@@ -13,5 +13,7 @@ int64_t clock_wall_ms(void);     /* since 1970, UTC; may jump */
 int64_t clock_boot_ms(void);     /* CLOCK_BOOTTIME: never jumps, counts suspend, restarts at boot */
 const char *clock_boot_id(void); /* this boot's id; for the process' life */
 void clock_rfc3339(int64_t wall_ms, rfc3339_text out);
+/* "2026-01-31T12:34:56Z", with a fraction or without, also "…+02:00". -1: it is no such text, or no such day. */
+int clock_from_rfc3339(const char *text, int64_t *wall_ms);
 
 #endif

@@ -14,6 +14,7 @@ char *str_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 char *str_dup(const char *s);
 /* Copies at most size-1 bytes, cut at a UTF-8 boundary, always terminated. Returns false when something was cut. */
 bool str_copy(char *dst, size_t size, const char *src);
+void str_wipe(char *s);                       /* overwrites a secret, then frees it */
 bool str_equal(const char *a, const char *b); /* NULL equals NULL only */
 bool str_starts_with(const char *s, const char *prefix);
 

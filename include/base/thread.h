@@ -1,8 +1,8 @@
 /* base/thread: ranked locks that the scope releases, conditions on the monotonic clock, named threads.
  *
  * Ranks, lowest taken first; the debug build asserts that a thread only takes upwards from what it holds. No lock is held across
- * a libvirt call. 10 job queue   20 core host   30 virt state   35 core sidecars   40 store connections   50 http   60 timer   70
- * waits and small leaves */
+ * a libvirt call. 10 job queue   20 core host   30 virt state   35 core sidecars   37 core events   40 store connections   50
+ * http   60 timer   70 waits and small leaves */
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H
 
@@ -17,6 +17,7 @@ enum lock_rank {
     RANK_HOST = 20,
     RANK_VIRT = 30,
     RANK_SIDECAR = 35,
+    RANK_EVENTS = 37,
     RANK_STORE = 40,
     RANK_HTTP = 50,
     RANK_TIMER = 60,

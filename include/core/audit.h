@@ -6,18 +6,12 @@
 #include "core/core.h"
 #include "model/event.h"
 
-/* "refused:<code>" for this action; never fails and never waits. When more come than can be written, one line says how many were
- * left out. */
-void audit_refusal(struct core *c, const struct actor *who, const char *action, const struct err *why);
+/* "refused:<code>" for this action and what it was asked for (a path's id or name; NULL: nothing, or nobody knows); never fails
+ * and never waits. A user's name is left out when neither who->user_id nor, for a login, the resource says that there is
+ * such a user. When more come than can be written, one line, "audit:overflow", says how many were left out. */
+void audit_refusal(struct core *c, const struct actor *who, const char *action, const char *resource, const struct err *why);
 
-struct audit_query {
-    const char *project;                                         /* as seen: NULL all */
-    const char *user, *action, *resource, *outcome, *request_id; /* NULL: any */
-    int64_t since_ms, until_ms;                                  /* 0: any */
-    uint64_t before;                                             /* seq, from the page before; 0: the newest */
-    uint32_t limit;
-};
-/* Newest first. Administrators see all with ?project=*; others their project's. */
+/* Newest first. Administrators see all with ?project=*; others their project's: q->project is not looked at. */
 int audit_list(struct core *c, const struct actor *who, const struct audit_query *q, struct audit_line_list *out, bool *has_more,
                struct err *e);
 

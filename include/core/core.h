@@ -15,6 +15,7 @@
 #include "virt/virt.h"
 
 struct core;
+struct event_record;
 
 enum virt_choice { VIRT_CHOICE_AUTO, VIRT_CHOICE_KVM, VIRT_CHOICE_QEMU };
 
@@ -34,6 +35,12 @@ struct core_config {
     int64_t operation_retention_ms;
     uint32_t operation_keep; /* ended operations kept at the most */
     int64_t event_retention_ms;
+    int64_t token_lifetime_ms;     /* of a token that asks for none; 0: a day */
+    int64_t token_lifetime_max_ms; /* 0: a year */
+    int64_t audit_retention_ms;
+    uint64_t audit_keep; /* audit lines kept at the most */
+    /* What projects may have that have no limits of their own: quota_limits_parse's text; NULL: no limits. */
+    const char *default_quota;
     /* Networks: each takes a subnet of this prefix from the first of the pools that is free. Comma-separated CIDRs. */
     const char *network_pools;
     uint32_t network_prefix;
@@ -52,6 +59,8 @@ struct core_config {
     int (*guest_listen)(void *arg, const char *gateway, struct err *e);
     void *guest_listen_arg;
     uint32_t guest_port;
+    /* An event as its followers get it: malloc'ed, made once for all of them; NULL: no memory. May be NULL. */
+    char *(*event_text)(const struct event_record *event);
 };
 
 /* Borrows config, store, disk and timer until core_free. virt is given later because its callbacks need the core. */

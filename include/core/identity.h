@@ -16,13 +16,14 @@ void identity_local(struct core *c, uint32_t uid, struct actor *out);
 /* By a token's text, as the client sent it. ERR_UNAUTHORIZED for everything that does not let in, in the same words. Fills all
  * but request_id and address. */
 int identity_by_token(struct core *c, const char *text, struct actor *out, struct err *e);
-/* Narrows to ?project=<id or name> (an administrator alone may name one that is not its own), or widens to "*". ERR_FORBIDDEN,
- * ERR_PROJECT_NOT_FOUND. */
+/* Narrows to ?project=<id or name>, or widens to "*". An administrator may name any; others the one that their token is for:
+ * ERR_FORBIDDEN for "*" and another in which they have a role, ERR_PROJECT_NOT_FOUND for all else. */
 int identity_scope(struct core *c, struct actor *who, const char *project, struct err *e);
 /* Counts committed changes that may take something from somebody: users, projects, roles, tokens. From memory. Whoever keeps an
  * actor for longer than a request looks again (identity_is_valid) when it has changed. */
 uint64_t identity_version(struct core *c);
-/* The token is still good for what the actor was let in with; also false when it has expired. */
+/* The token is still good for what the actor was let in with; also false when it has expired, or when the database does not say.
+ */
 bool identity_is_valid(struct core *c, const struct actor *who);
 
 /* ---- logging in: a password costs a hundred milliseconds and 64 MiB, for one thread of its own ---- */
@@ -36,10 +37,11 @@ struct login_request {
     int64_t lifetime_ms; /* 0: the configuration's token_lifetime */
 };
 struct login;
-/* A made token; `text` is the secret, given once. */
+/* A made token; `text` is the secret, given once: "ct_" and 43 characters of base64url. */
+enum { TOKEN_TEXT_SIZE = 48 };
 struct login_result {
     struct token *token;
-    char text[64];
+    char text[TOKEN_TEXT_SIZE];
     struct actor actor;
 };
 /* Refuses at once what is refused without a look at the password: ERR_TOO_MANY_REQUESTS (too many failures of this user or from
@@ -47,7 +49,8 @@ struct login_result {
  * thread, perhaps before this returns; then login_finish. When this fails, done is not called. */
 int login_begin(struct core *c, const struct login_request *want, void (*done)(void *arg), void *arg, struct login **out,
                 struct err *e);
-/* Makes the token. ERR_UNAUTHORIZED in the same words, and after about the same time, for a wrong user and a wrong password.
+/* Makes the token, in the project that is named or the only one there is. ERR_FORBIDDEN "project", "roles"; ERR_INVALID_FIELD;
+ * ERR_QUOTA_EXCEEDED; ERR_UNAUTHORIZED in the same words, and after about the same time, for a wrong user and a wrong password.
  * *out is borrowed from the login. The audit line of either outcome is written. */
 int login_finish(struct login *l, const struct login_result **out, struct err *e);
 void login_free(struct login *l); /* wipes the secrets; not before done */

@@ -12,7 +12,7 @@ enum { IDEMPOTENCY_KEY_MAX = 255 };
 
 struct once {
     /* From the front door. */
-    const char *key;     /* the header; NULL: none */
+    const char *key;     /* the header; NULL: none. It is the actor's own, in the project that it works in */
     const char *request; /* "POST /v1/vms/…": method and path as sent */
     sha256_text body_sha256;
     /* Makes status, body and location (malloc'ed; location may stay NULL) from the record that the verb is about. */

@@ -11,6 +11,8 @@ struct token_spec {
     unsigned roles;      /* 0: all */
     int64_t lifetime_ms; /* 0: token_lifetime */
 };
+/* ERR_CONFLICT: who is no user (auth=none, local root). ERR_FORBIDDEN "roles", "project": more than it came with;
+ * ERR_PROJECT_NOT_FOUND, ERR_INVALID_FIELD, ERR_QUOTA_EXCEEDED. */
 int token_create(struct core *c, const struct actor *who, const struct token_spec *spec, struct login_result *out, struct err *e);
 void login_result_done(struct login_result *r); /* wipes the secret */
 /* Own ones; with who->sees_all everybody's. Never a secret. */

@@ -12,7 +12,8 @@ struct user_change {
     const char *original_password; /* needed when one changes one's own with a token */
 };
 struct user_draft;
-/* ref NULL: a new user. done(arg) as login_begin's; then user_write_finish. */
+/* ref NULL: a new user. done(arg) as login_begin's; then user_write_finish. ERR_FORBIDDEN: who is no administrator changes its
+ * own password and nothing else. ERR_INVALID_FIELD, ERR_USER_NOT_FOUND, ERR_TOO_MANY_REQUESTS, ERR_UNAVAILABLE. */
 int user_write_begin(struct core *c, const struct actor *who, const char *ref, const struct user_change *change,
                      void (*done)(void *arg), void *arg, struct user_draft **out, struct err *e);
 /* ERR_NAME_TAKEN, ERR_USER_NOT_FOUND, ERR_UNAUTHORIZED (original_password). A changed password or a disabled user ends all its

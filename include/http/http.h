@@ -46,22 +46,32 @@ struct door {
     const struct route *routes;
     size_t route_count;
     void (*error)(struct request *r, const struct err *e); /* must reply */
+    const char *const *parameters; /* of the query of each route that needs credentials, beside its own: what authenticate()
+                                      reads; NULL-terminated or NULL */
 };
 
 /* A number that is 0 stands for the value in its comment. Nothing of it is borrowed after http_new but the functions' arg. */
 struct http_config {
-    const char *const *listen; /* "127.0.0.1:8081", "[::1]:0", "unix:/path"; NULL-terminated */
-    const char *const *hosts;  /* further names that the Host header may carry; NULL-terminated or NULL. IP literals of the
-                                  listening addresses, localhost and unix clients' any host are let in */
-    bool is_free_bound;        /* IP addresses may be ones that this host has not yet, or has no more */
-    uint32_t threads;          /* per address; 2 */
-    size_t body_max_bytes;     /* 1 MiB; streams are not capped here */
-    uint32_t connections_max;  /* 1024 in all */
+    const char *const *listen;      /* "127.0.0.1:8081", "[::1]:0", "unix:/path"; NULL-terminated */
+    const char *const *hosts;       /* further names that the Host header may carry; NULL-terminated or NULL. IP literals of the
+                                       listening addresses, localhost and unix clients' any host are let in */
+    const char *tls_cert, *tls_key; /* PEM files: then every IP address speaks TLS, 1.2 at least; unix sockets never do. NULL: no
+                                       TLS; both or none */
+    bool is_free_bound;             /* IP addresses may be ones that this host has not yet, or has no more */
+    uint32_t threads;               /* per address; 2 */
+    size_t body_max_bytes;          /* 1 MiB; streams are not capped here */
+    uint32_t connections_max;       /* 1024 in all */
     uint32_t connections_per_address_max; /* 256 */
     int64_t header_deadline_ms;           /* 10 s from accept to complete headers */
     int64_t idle_timeout_ms;              /* 60 s */
+    uint32_t streams_max;                 /* answers that do not end (http/stream.h); 0: none */
+    int64_t stream_ping_ms;               /* 30 s; who has not answered a WebSocket's ping before the next is gone; a comment keeps
+                                             server-sent events alive in half of that */
+    int64_t stream_stall_ms;              /* 30 s; a reader that takes nothing for so long is cut off */
+    uint32_t peer_group; /* the gid that request_local_peer() looks for, and that unix sockets belong to; 0: none */
     int (*authenticate)(void *arg, struct request *r, struct actor *out, struct err *e);
     int (*authorize)(void *arg, const struct actor *who, const char *action, struct err *e);
+    void (*failed)(void *arg, const struct request *r, const struct err *e); /* each that an error answers; may be NULL */
     void (*logged)(void *arg, struct request *r, int status, int64_t duration_us,
                    uint64_t bytes); /* each request, when it is over; may be NULL */
     void *arg;                      /* also request_user() */
@@ -72,28 +82,39 @@ struct http_config {
 int http_new(const struct http_config *config, const struct door *const *doors, struct timer *timer, struct http **out,
              struct err *e);
 int http_start(struct http *h, struct err *e);
-/* "http://127.0.0.1:8081" with the real port, or "unix:/path", of the i-th address; NULL behind the last; borrowed. */
+/* "http://127.0.0.1:8081" with the real port, "https://…" with TLS, or "unix:/path", of the i-th address; NULL behind the last;
+ * borrowed. */
 const char *http_url(const struct http *h, size_t i);
+/* Reads tls_cert and tls_key again, for the connections to come. ERR_CONFIG names the one that is wrong; then the old pair stays.
+ * Nothing happens without TLS. Any thread. */
+int http_reload_tls(struct http *h, struct err *e);
 void http_quiesce(struct http *h); /* accepts no more; requests under way go on */
 void http_free(struct http *h); /* waits for handlers; everything suspended must have been resumed, or will be by its deadline */
 DEFINE_AUTO(http, http_free)
-/* Prints method, path and action of every route, a line each, sorted. */
-void http_print_routes(const struct door *const *doors);
+/* Prints method, path, action, and who may, of every route: a line each, sorted, in columns. role() never returns NULL. */
+void http_print_routes(const struct door *const *doors, const char *(*role)(const char *action));
 
 /* ---- the request: borrowed strings live as long as it ---- */
 void *request_user(const struct request *r);
 const char *request_method(const struct request *r);
-const char *request_path(const struct request *r);  /* without query, still percent-encoded */
-const char *request_route(const struct request *r); /* "POST /v1/vms/{id}/start"; NULL before it is known */
-const char *request_id(const struct request *r);    /* X-Request-Id: the client's when well-formed, else ours */
+const char *request_path(const struct request *r);   /* without query, still percent-encoded */
+const char *request_route(const struct request *r);  /* "POST /v1/vms/{id}/start"; NULL before it is known */
+const char *request_action(const struct request *r); /* its route's; NULL before that is known */
+const char *request_id(const struct request *r);     /* X-Request-Id: the client's when well-formed, else ours */
 const struct actor *request_actor(const struct request *r);
+/* For the handler of a ROUTE_PUBLIC that wants to know after all who asks: what every other route's request went through before
+ * its handler: authenticate, then authorize. */
+int request_authenticate(struct request *r, struct err *e);
+/* True on a unix socket: who is at its other end, as the kernel vouches, and whether that process is in http_config's peer_group:
+ * both as they were when it connected. */
+bool request_local_peer(const struct request *r, uint32_t *uid, bool *is_in_group);
 const char *request_param(
     const struct request *r,
     const char *name); /* decoded path segment: valid UTF-8 without '/', NUL and controls; never NULL for a name of the route */
 const char *request_header(const struct request *r, const char *name); /* NULL when absent */
 const char *request_query(const struct request *r, const char *name);  /* decoded; NULL when absent */
-/* Refuses query parameters that are not in the NULL-terminated list or that stand twice: ERR_INVALID_FIELD naming the parameter.
- */
+/* Refuses query parameters that stand twice, or neither in the NULL-terminated list nor among the door's own: ERR_INVALID_FIELD
+ * naming the parameter. */
 int request_query_allow(const struct request *r, const char *const *names, struct err *e);
 int request_query_u64(const struct request *r, const char *name, uint64_t min, uint64_t max, uint64_t *out,
                       struct err *e);                           /* absent: *out stays */

@@ -51,6 +51,19 @@ struct audit_line {
 void audit_line_free(struct audit_line *l);
 DEFINE_AUTO(audit_line, audit_line_free)
 DEFINE_LIST(audit_line)
+/* Which lines; strings borrowed, NULL: any. */
+struct audit_query {
+    const char *project;
+    const char *user;     /* name or id */
+    const char *action;   /* "vm:create", or "vm" for all of a noun */
+    const char *resource; /* id */
+    const char *outcome;  /* "refused:forbidden", or "refused" for all of them */
+    const char *request_id;
+    int64_t since_ms, until_ms; /* from, and before; 0: any */
+    uint64_t before;            /* seq, the last of the page before; 0: from the newest on */
+    uint32_t limit;
+};
+
 #define AUTO_AUDIT_LINE_LIST __attribute__((cleanup(audit_line_list_done))) struct audit_line_list
 
 #endif

@@ -40,6 +40,9 @@ struct actor {
 };
 /* The project whose records it may find: NULL for those of all. For store's `project` parameters. */
 const char *actor_scope(const struct actor *who);
+/* The same one at work in the project of what it found, which an administrator's home need not be: what is done to a thing (its
+ * operation, the audit line) belongs to the thing's project, whose members see it. */
+struct actor actor_in(const struct actor *who, const char *project);
 
 struct user {
     hex32_text id;
@@ -82,10 +85,10 @@ struct token {
     hex32_text id;
     sha256_text sha256; /* of the secret */
     hex32_text user;
-    hex32_text project;    /* "": of none */
-    unsigned roles;        /* 0: all that the user has, whenever it is used */
-    char *name;            /* "" or what it is for */
-    int64_t expires_at_ms; /* 0: never */
+    hex32_text project;
+    unsigned roles; /* 0: all that the user has, whenever it is used */
+    char *name;     /* "" or what it is for */
+    int64_t expires_at_ms;
     int64_t created_at_ms;
 };
 void token_free(struct token *t);

@@ -11,16 +11,10 @@
 int store_setting_find(struct txn *t, const char *key, char **out, struct err *e);
 int store_setting_set(struct txn *t, const char *key, const char *value, struct err *e);
 
-/* The default project's id; made by the first migration, random, for ever. */
-int store_project_default(struct txn *t, char out[33], struct err *e);
-/* Caller frees *out. ERR_NOT_FOUND. */
-int store_project_name(struct txn *t, const char *id, char **out, struct err *e);
-/* For a database made anew: the project of this name has this id; made when there is none. ERR_IN_USE when something of the
- * project's is there under another id already. */
-int store_project_restore(struct txn *t, const char *id, const char *name, struct err *e);
-
+/* A key is one user's in one project: nobody meets another one's answers. */
 struct idempotency {
     const char *project;
+    const char *user_id; /* "": one who has none (struct actor) */
     const char *key;     /* the client's header */
     const char *request; /* "POST /v1/vms" */
     sha256_text body_sha256;

@@ -43,8 +43,15 @@ DEFINE_AUTO(txn, txn_free)
 typedef void txn_fn(void *arg);
 int txn_after_commit(struct txn *t, txn_fn *fn, void *arg, struct err *e);
 
+/* Calls fn(arg), likewise, after each commit that added events, once for all of them. One listener, named before the store has a
+ * second thread; NULL takes it back, when there is none left. */
+void store_on_events(struct store *s, txn_fn *fn, void *arg);
+
 /* The number that the last change of any VM's row took (row_version): what is read from libvirt after this call is newer than
  * every change up to it, whether that is committed yet or not. From memory. */
 int64_t store_vm_version(struct store *s);
+/* How many commits have changed users, projects, roles or tokens since the store was opened: who read it before it read the rows
+ * knows by it that they are still so. From memory. */
+uint64_t store_identity_version(struct store *s);
 
 #endif

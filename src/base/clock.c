@@ -93,3 +93,75 @@ void clock_rfc3339(int64_t wall_ms, rfc3339_text out)
     put_digits(out + 17, 2, tm.tm_sec);
     put_digits(out + 20, 3, (int)ms);
 }
+
+/* ---- reading ---- */
+
+/* Exactly `width` digits and, unless it is NUL, the character behind them; *at moves on. */
+static int take_number(const char **at, int width, char behind, int max, int *out)
+{
+    int value = 0;
+
+    for (int i = 0; i < width; i++, (*at)++) {
+        if (**at < '0' || **at > '9')
+            return -1;
+        value = value * 10 + (**at - '0');
+    }
+    if (value > max || (behind && *(*at)++ != behind))
+        return -1;
+    *out = value;
+    return 0;
+}
+
+/* What is finer than a millisecond is cut off. */
+static int take_fraction(const char **at, int *ms)
+{
+    int digits = 0;
+
+    *ms = 0;
+    if (**at != '.')
+        return 0;
+    for ((*at)++; **at >= '0' && **at <= '9'; (*at)++, digits++)
+        if (digits < 3)
+            *ms = *ms * 10 + (**at - '0');
+    for (int i = digits; i < 3; i++)
+        *ms *= 10;
+    return digits > 0 ? 0 : -1;
+}
+
+static int take_zone(const char **at, int *minutes)
+{
+    int sign = **at == '-' ? -1 : 1, hour, minute;
+
+    *minutes = 0;
+    if (**at == 'Z') {
+        (*at)++;
+        return 0;
+    }
+    if (*(*at)++ != '+' && sign > 0)
+        return -1;
+    if (take_number(at, 2, ':', 23, &hour) < 0 || take_number(at, 2, '\0', 59, &minute) < 0)
+        return -1;
+    *minutes = sign * (hour * 60 + minute);
+    return 0;
+}
+
+int clock_from_rfc3339(const char *text, int64_t *wall_ms)
+{
+    struct tm tm = { 0 }, real;
+    int ms, zone_minutes;
+    time_t seconds;
+
+    if (take_number(&text, 4, '-', 9999, &tm.tm_year) < 0 || take_number(&text, 2, '-', 12, &tm.tm_mon) < 0 ||
+        take_number(&text, 2, 'T', 31, &tm.tm_mday) < 0 || take_number(&text, 2, ':', 23, &tm.tm_hour) < 0 ||
+        take_number(&text, 2, ':', 59, &tm.tm_min) < 0 || take_number(&text, 2, '\0', 60, &tm.tm_sec) < 0 ||
+        take_fraction(&text, &ms) < 0 || take_zone(&text, &zone_minutes) < 0 || *text)
+        return -1;
+    tm.tm_year -= 1900;
+    tm.tm_mon -= 1;
+    real = tm;
+    seconds = timegm(&real); /* which turns the 30th of February into a day of March */
+    if (tm.tm_mon < 0 || real.tm_mon != tm.tm_mon)
+        return -1;
+    *wall_ms = ((int64_t)seconds - zone_minutes * 60) * 1000 + ms;
+    return 0;
+}

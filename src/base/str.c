@@ -122,6 +122,13 @@ bool str_copy(char *dst, size_t size, const char *src)
     return fits;
 }
 
+void str_wipe(char *s)
+{
+    if (s)
+        explicit_bzero(s, strlen(s));
+    free(s);
+}
+
 bool str_equal(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;

@@ -9,6 +9,7 @@
 
 enum option_kind {
     OPTION_FLAG,
+    OPTION_ALL_PROJECTS, /* a flag that is --project='*' */
     OPTION_TEXT,
     OPTION_NUMBER,
     OPTION_DURATION, /* kept as text, for 0 means something */
@@ -26,11 +27,17 @@ static const struct option_spec {
     bool is_global; /* every verb takes it */
 } options[] = {
     { "--url", OPTION_TEXT, AT(url), true },
+    { "--cacert", OPTION_TEXT, AT(cacert), true },
     { "--json", OPTION_FLAG, AT(is_json), true },
+    { "--project", OPTION_TEXT, AT(project), true },
+    { "--all-projects", OPTION_ALL_PROJECTS, AT(project), true },
     { "--help", OPTION_FLAG, AT(is_help), true },
     { "-h", OPTION_FLAG, AT(is_help), true },
     { "--version", OPTION_FLAG, AT(is_version), true },
     { "--format", OPTION_TEXT, AT(format), false },
+    { "--since", OPTION_TEXT, AT(since), false },
+    { "--types", OPTION_TEXT, AT(types), false },
+    { "--follow", OPTION_FLAG, AT(follow), false },
     { "--image", OPTION_TEXT, AT(image), false },
     { "--flavor", OPTION_TEXT, AT(flavor), false },
     { "--status", OPTION_TEXT, AT(status), false },
@@ -58,6 +65,12 @@ static const struct option_spec {
     { "--out", OPTION_TEXT, AT(out), false },
     { "--cidr", OPTION_TEXT, AT(cidr), false },
     { "--kind", OPTION_TEXT, AT(kind), false },
+    { "--user", OPTION_TEXT, AT(user), false },
+    { "--description", OPTION_TEXT, AT(description), false },
+    { "--role", OPTION_LIST, AT(roles), false },
+    { "--lifetime", OPTION_DURATION, AT(lifetime), false },
+    { "--limit", OPTION_LIST, AT(limits), false },
+    { "--action", OPTION_TEXT, AT(action), false },
 };
 #undef AT
 
@@ -129,6 +142,9 @@ static int set_option(struct args *args, const struct option_spec *o, const char
     case OPTION_FLAG:
         *(bool *)(void *)member = true;
         return 0;
+    case OPTION_ALL_PROJECTS:
+        *(const char **)(void *)member = "*";
+        return 0;
     case OPTION_TEXT:
         *(const char **)(void *)member = value;
         return 0;
@@ -164,8 +180,8 @@ static int parse_option(struct parser *p, struct err *e)
     const struct option_spec *o = &options[i];
     const char *value = equals ? equals + 1 : NULL;
     const char *next = p->at < p->argc ? p->argv[p->at] : NULL;
-    bool is_flag = o->kind == OPTION_FLAG || o->kind == OPTION_WAIT;
-    if (o->kind == OPTION_FLAG && value)
+    bool is_flag = o->kind == OPTION_FLAG || o->kind == OPTION_ALL_PROJECTS || o->kind == OPTION_WAIT;
+    if (is_flag && o->kind != OPTION_WAIT && value)
         return err_set(e, ERR_INVALID, "%s takes no value", o->name);
     if (!is_flag && !value && !next)
         return err_set(e, ERR_INVALID, "%s wants a value", o->name);
@@ -257,7 +273,7 @@ static int take_operands(struct parser *p, const struct verb *verb, struct err *
 
 int args_parse(int argc, char **argv, const struct verb *verbs, size_t verb_count, struct args *out, struct err *e)
 {
-    struct args args = { .url = getenv("COMPUTED_URL") };
+    struct args args = { .url = getenv("COMPUTED_URL"), .cacert = getenv("COMPUTED_CACERT") };
     struct parser p = { .argc = argc, .argv = argv, .at = 1, .args = &args };
 
     if (parse_words(&p, e) < 0)

@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 
-enum { OPERANDS_MAX = 2, LIST_MAX = 32 };
+enum { OPERANDS_MAX = 3, LIST_MAX = 32 };
 
 struct cli;
 struct verb {
@@ -29,6 +29,7 @@ struct args {
     const struct verb *verb; /* NULL with --help and --version */
     const char *operands[OPERANDS_MAX];
     const char *url;
+    const char *cacert;
     bool is_json;
     bool is_help;
     bool is_version;
@@ -41,9 +42,13 @@ struct args {
     const char *flavor;
     const char *status;
     const char *keypair, *user_data, *public_key, *type, *out, *cidr, *kind, *sha256, *new_name;
-    struct args_list ssh_keys, networks, properties;
+    const char *project; /* what to work in: its id or name; "*": all, for administrators */
+    const char *user, *description, *action;
+    const char *since, *types; /* since: the daemon's to check */
+    bool follow;
+    struct args_list ssh_keys, networks, properties, roles, limits;
     uint64_t vcpus, memory_mib, disk_gib, lines;
-    const char *ttl; /* checked: args_seconds takes it */
+    const char *ttl, *lifetime; /* checked: args_seconds takes them */
 };
 
 /* "90", "90s", "10min", "2h", "7d", or "0": seconds. */

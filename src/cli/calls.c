@@ -26,7 +26,8 @@ const char *text_member(const json_t *object, const char *key)
 
 int call(struct cli *cli, const char *method, const char *pattern, const json_t *body, json_t **out, struct err *e)
 {
-    AUTO_FREE char *path = client_path(cli->client, pattern, cli->args->operands[0]);
+    bool has_operand = strstr(pattern, "{}") != NULL;
+    AUTO_FREE char *path = has_operand ? client_path(cli->client, pattern, cli->args->operands[0]) : str_dup(pattern);
 
     return path ? client_call(cli->client, method, path, body, out, e) : no_memory(e);
 }

@@ -9,7 +9,7 @@ int no_memory(struct err *e);
 /* "" when it is absent or no string; borrowed from the object. */
 const char *text_member(const json_t *object, const char *key);
 
-/* "{}" in the pattern is the first operand. */
+/* "{}" in the pattern, if there is one, is the first operand. */
 int call(struct cli *cli, const char *method, const char *pattern, const json_t *body, json_t **out, struct err *e);
 /* Prints, and is 0. */
 int show(const struct cli *cli, const json_t *object);

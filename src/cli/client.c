@@ -20,8 +20,11 @@ enum {
 
 struct client {
     CURL *curl;
-    char *base;   /* "http://host:port" */
-    char *socket; /* path, or NULL */
+    char *base;        /* "http://host:port" or "https://host:port" */
+    char *socket;      /* path, or NULL */
+    char *credentials; /* a header, or NULL */
+    char *scope;       /* "project=…", escaped; or NULL */
+    char *cacert;      /* path, or NULL: the system's authorities */
     long status;
     char reason[CURL_ERROR_SIZE];
 };
@@ -30,9 +33,11 @@ struct exchange {
     CURL *curl; /* borrowed */
     const char *method;
     const char *path;
-    const char *body; /* JSON text or NULL */
-    FILE *file;       /* or a file to send */
-    FILE *target;     /* where the bytes of a success go; NULL: to answer */
+    const char *body;        /* JSON text or NULL */
+    FILE *file;              /* or a file to send */
+    FILE *target;            /* where the bytes of a success go; NULL: to answer */
+    client_line_fn *on_line; /* or who gets its lines, as they come */
+    void *on_line_arg;
     curl_off_t file_size;
     int percent; /* as last told */
     struct buf answer;
@@ -46,6 +51,9 @@ void client_free(struct client *c)
     curl_easy_cleanup(c->curl);
     free(c->base);
     free(c->socket);
+    str_wipe(c->credentials);
+    free(c->scope);
+    free(c->cacert);
     free(c);
 }
 
@@ -59,7 +67,7 @@ static int set_address(struct client *c, const char *url, struct err *e)
         for (size_t len = c->base ? strlen(c->base) : 0; len > 0 && c->base[len - 1] == '/'; len--)
             c->base[len - 1] = '\0';
     } else {
-        return err_set(e, ERR_INVALID, "the address must be http://HOST:PORT or unix:/PATH, not '%s'", url);
+        return err_set(e, ERR_INVALID, "the address must be http://HOST:PORT, https://HOST:PORT or unix:/PATH, not '%s'", url);
     }
     if (!c->base || (str_starts_with(url, "unix:/") && !c->socket))
         return err_set(e, ERR_NO_MEMORY, "out of memory");
@@ -81,20 +89,60 @@ int client_new(const char *url, struct client **out, struct err *e)
     return 0;
 }
 
+int client_trust(struct client *c, const char *cacert, struct err *e)
+{
+    free(c->cacert);
+    c->cacert = str_dup(cacert);
+    return c->cacert ? 0 : err_set(e, ERR_NO_MEMORY, "out of memory");
+}
+
+int client_set_token(struct client *c, const char *token, struct err *e)
+{
+    str_wipe(c->credentials);
+    c->credentials = token ? str_printf("X-Auth-Token: %s", token) : NULL;
+    return token && !c->credentials ? err_set(e, ERR_NO_MEMORY, "out of memory") : 0;
+}
+
+int client_set_project(struct client *c, const char *project, struct err *e)
+{
+    char *escaped = project ? curl_easy_escape(c->curl, project, 0) : NULL;
+
+    free(c->scope);
+    c->scope = escaped ? str_printf("project=%s", escaped) : NULL;
+    curl_free(escaped);
+    return project && !c->scope ? err_set(e, ERR_NO_MEMORY, "out of memory") : 0;
+}
+
+/* Passes on the lines that are whole; the rest stays. */
+static void pass_lines(struct exchange *x)
+{
+    char *line = x->answer.data, *end;
+
+    while ((end = strchr(line, '\n'))) {
+        *end = '\0';
+        x->on_line(x->on_line_arg, line);
+        line = end + 1;
+    }
+    x->answer.len -= (size_t)(line - x->answer.data);
+    memmove(x->answer.data, line, x->answer.len + 1);
+}
+
 static size_t take_answer(char *data, size_t size, size_t count, void *arg)
 {
     struct exchange *x = arg;
     long status = 0;
 
-    if (x->target)
+    if (x->target || x->on_line)
         curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (status == 200)
+    if (status == 200 && x->target)
         return fwrite(data, 1, size * count, x->target);
     if (x->answer.len + size * count > ANSWER_MAX) {
         x->is_too_long = true;
         return 0;
     }
     buf_add(&x->answer, data, size * count);
+    if (status == 200 && x->on_line && !x->answer.failed)
+        pass_lines(x);
     return x->answer.failed ? 0 : size * count;
 }
 
@@ -134,6 +182,8 @@ static void set_exchange(struct client *c, struct exchange *x, const char *url, 
     curl_easy_reset(c->curl);
     curl_easy_setopt(c->curl, CURLOPT_URL, url);
     curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
+    if (c->cacert)
+        curl_easy_setopt(c->curl, CURLOPT_CAINFO, c->cacert);
     curl_easy_setopt(c->curl, CURLOPT_PROXY, ""); /* the environment's is for the internet */
     curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, c->reason);
@@ -142,6 +192,8 @@ static void set_exchange(struct client *c, struct exchange *x, const char *url, 
     curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, x);
     if (x->file || x->target)
         set_file(c->curl, x);
+    else if (x->on_line)
+        curl_easy_setopt(c->curl, CURLOPT_TCP_KEEPALIVE, 1L); /* it lasts as long as it lasts */
     else
         curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)CALL_S);
     if (x->body)
@@ -179,15 +231,47 @@ static bool is_json(const struct client *c)
     return type && str_starts_with(type, "application/json");
 }
 
+/* The path with the project to work in, unless it has one: that of a next page does. */
+static char *url_of(const struct client *c, const char *path)
+{
+    const char *query = strchr(path, '?');
+
+    if (!c->scope || (query && strstr(query, "project=")))
+        return str_printf("%s%s", c->base, path);
+    return str_printf("%s%s%c%s", c->base, path, query ? '&' : '?', c->scope);
+}
+
+static int add_header(struct curl_slist **headers, const char *header, struct err *e)
+{
+    struct curl_slist *longer = curl_slist_append(*headers, header);
+
+    if (!longer)
+        return err_set(e, ERR_NO_MEMORY, "out of memory");
+    *headers = longer;
+    return 0;
+}
+
+static int make_headers(const struct client *c, const struct exchange *x, struct curl_slist **out, struct err *e)
+{
+    const char *type = x->file ? "Content-Type: application/octet-stream" : "Content-Type: application/json";
+
+    if ((x->file || x->body) && add_header(out, type, e) < 0)
+        return -1;
+    if (x->on_line && add_header(out, "Accept: text/event-stream", e) < 0)
+        return -1;
+    return c->credentials ? add_header(out, c->credentials, e) : 0;
+}
+
 static int perform(struct client *c, struct exchange *x, struct err *e)
 {
-    AUTO_FREE char *url = str_printf("%s%s", c->base, x->path);
-    const char *type = x->file ? "Content-Type: application/octet-stream" : "Content-Type: application/json";
-    struct curl_slist *headers = x->file || x->body ? curl_slist_append(NULL, type) : NULL;
+    AUTO_FREE char *url = url_of(c, x->path);
+    struct curl_slist *headers = NULL;
 
-    if (!url || ((x->file || x->body) && !headers)) {
-        curl_slist_free_all(headers);
+    if (!url)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
+    if (make_headers(c, x, &headers, e) < 0) {
+        curl_slist_free_all(headers);
+        return -1;
     }
     x->curl = c->curl;
     set_exchange(c, x, url, headers);
@@ -270,6 +354,15 @@ int client_download(struct client *c, const char *path, const char *file, struct
         rc = err_set(e, ERR_INTERNAL, "%s: %s", file, strerror(errno));
     if (rc < 0)
         (void)unlink(file);
+    buf_done(&x.answer);
+    return rc;
+}
+
+int client_follow(struct client *c, const char *path, client_line_fn *on_line, void *arg, struct err *e)
+{
+    struct exchange x = { .method = "GET", .path = path, .on_line = on_line, .on_line_arg = arg };
+    int rc = perform(c, &x, e);
+
     buf_done(&x.answer);
     return rc;
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "image.h"
 #include "image_import.h"
 #include "image_save.h"
 #include "internal.h"
@@ -10,9 +11,8 @@
 #include "sidecar.h"
 #include "vm_job.h"
 
-#include "base/log.h"
 #include "base/str.h"
-#include "store/setting.h"
+#include "store/project.h"
 #include "store/vm.h"
 
 /* Every operation there is. */
@@ -23,7 +23,7 @@ static const struct job_kind *const kinds[] = {
     &vm_record_kind,    &image_record_kind,   &network_record_kind, &keypair_record_kind, NULL,
 };
 
-enum { RETRY_MIN_MS = 1000, RETRY_MAX_MS = 60000, UNDO_MS = 60000, LATE_MS = 2000, CANCEL_PATIENCE_MS = 10000 };
+enum { RETRY_MIN_MS = 1000, RETRY_MAX_MS = 60000, UNDO_MS = 60000, LATE_MS = 2000, CANCEL_PATIENCE_MS = 10000, KEYS_MAX = 32 };
 
 static int read_default_project(struct core *c, struct err *e)
 {
@@ -50,9 +50,13 @@ int core_new(const struct core_config *config, struct store *store, struct disk 
     c->disk = disk;
     c->timer = timer;
     lock_init(&c->sidecars, RANK_SIDECAR);
-    if (read_default_project(c, e) < 0 || jobs_new(store, timer, &jobs, kinds, c, &c->jobs, e) < 0 ||
+    lock_init(&c->given_up_lock, RANK_LEAF);
+    if (quota_limits_parse(config->default_quota ? config->default_quota : "", c->default_quota, e) < 0 ||
+        read_default_project(c, e) < 0 || jobs_new(store, timer, &jobs, kinds, c, &c->jobs, e) < 0 ||
         host_new(c, &c->host, e) < 0 || reconciler_new(c, &c->reconciler, e) < 0 || life_new(c, &c->life, e) < 0 ||
-        keymaker_new(&c->keymaker, e) < 0 || doctor_room_new(&c->doctor, e) < 0)
+        lane_new("keymaker", "keys are being made", KEYS_MAX, &c->keymaker, e) < 0 || passwords_new(&c->passwords, e) < 0 ||
+        login_guard_new(&c->login_guard, e) < 0 || audit_writer_new(store, c->default_project, &c->audit, e) < 0 ||
+        doctor_room_new(&c->doctor, e) < 0 || event_ring_new(store, config->event_text, &c->events, e) < 0)
         return -1;
     *out = TAKE(c);
     return 0;
@@ -86,24 +90,14 @@ int64_t core_stamp(void *arg)
     return store_vm_version(c->store);
 }
 
-/* Nothing is lost without them yet: a full disk must not keep the daemon from starting. */
-static void catch_up(struct core *c)
-{
-    struct err e = ERR_INIT;
-
-    if (sidecar_catch_up(c, &e) < 0)
-        log_err(LOG_WARN, "some records have no sidecar; the next start tries again", &e, NULL);
-}
-
 int core_start(struct core *c, struct virt *virt, struct err *e)
 {
     c->virt = virt;
-    catch_up(c);
     if (image_recover(c, e) < 0 || network_listen_all(c, e) < 0 || jobs_start(c->jobs, e) < 0 || host_start(c->host, e) < 0)
         return -1;
     if (reconciler_start(c->reconciler, e) < 0 || life_start(c->life, e) < 0)
         return -1;
-    return keymaker_start(c->keymaker, e);
+    return lane_start(c->keymaker, e) < 0 || passwords_start(c->passwords, e) < 0 ? -1 : audit_writer_start(c->audit, e);
 }
 
 bool core_stop(struct core *c, int64_t deadline_ms)
@@ -113,9 +107,11 @@ bool core_stop(struct core *c, int64_t deadline_ms)
     host_end_soon(c->host);
     life_end_soon(c->life);
     is_idle = jobs_stop(c->jobs, deadline_ms);
-    keymaker_stop(c->keymaker);
+    lane_stop(c->keymaker);
+    passwords_stop(c->passwords);
     doctor_room_close(c->doctor);
     reconciler_stop(c->reconciler);
+    audit_writer_stop(c->audit);
     if (is_idle) {
         life_stop(c->life);
         host_stop(c->host);
@@ -127,12 +123,18 @@ void core_free(struct core *c)
 {
     if (!c)
         return;
+    event_ring_free(c->events);
     doctor_room_free(c->doctor);
-    keymaker_free(c->keymaker);
+    audit_writer_free(c->audit);
+    login_guard_free(c->login_guard);
+    passwords_free(c->passwords);
+    lane_free(c->keymaker);
     life_free(c->life);
     reconciler_free(c->reconciler);
     host_free(c->host);
     jobs_free(c->jobs);
+    image_forget_given_up(c);
+    lock_done(&c->given_up_lock);
     lock_done(&c->sidecars);
     free(c);
 }

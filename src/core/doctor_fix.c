@@ -10,11 +10,11 @@
 #include "base/str.h"
 #include "core/doctor.h"
 #include "disk/quarantine.h"
-#include "store/event.h"
+#include "store/audit.h"
 #include "store/image.h"
 #include "store/network.h"
 #include "store/port.h"
-#include "store/setting.h"
+#include "store/project.h"
 #include "store/vm.h"
 
 #define REASON "the doctor found that its operation was lost, or what it needs"

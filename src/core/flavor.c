@@ -11,7 +11,7 @@
 #include "base/str.h"
 #include "model/name.h"
 #include "model/vm.h"
-#include "store/event.h"
+#include "store/audit.h"
 #include "store/flavor.h"
 
 static int check_range(const char *field, uint64_t value, uint64_t min, uint64_t max, struct err *e)

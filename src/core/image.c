@@ -8,6 +8,7 @@
 #include "image_save.h"
 #include "internal.h"
 #include "once.h"
+#include "quota.h"
 #include "record.h"
 #include "sidecar.h"
 
@@ -15,7 +16,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "model/name.h"
-#include "store/event.h"
+#include "store/audit.h"
 #include "store/image.h"
 #include "store/job.h"
 #include "store/vm.h"
@@ -53,11 +54,20 @@ int image_of_spec(const struct actor *who, const struct image_spec *spec, bool i
     return 0;
 }
 
-int image_insert_saving(struct txn *t, struct image *i, const struct job *job, struct err *e)
+/* The row, when the project may have one more, and its event. */
+static int insert(const struct change *ch, const struct image *i, struct err *e)
+{
+    if (quota_reserve(ch, i->project, &(struct quota_delta){ .of = { [QUOTA_IMAGES] = 1 } }, e) < 0 ||
+        store_image_insert(ch->txn, i, e) < 0)
+        return -1;
+    return record_image(ch->txn, "image.created", i, e);
+}
+
+int image_insert_saving(const struct change *ch, struct image *i, const struct job *job, struct err *e)
 {
     i->status = IMAGE_SAVING;
     (void)str_copy(i->job, sizeof i->job, job->id);
-    return store_image_insert(t, i, e) < 0 ? -1 : record_image(t, "image.created", i, e);
+    return insert(ch, i, e);
 }
 
 int image_create(struct core *c, const struct actor *who, const struct image_spec *spec, struct once *once, struct err *e)
@@ -71,8 +81,8 @@ int image_create(struct core *c, const struct actor *who, const struct image_spe
         return -1;
     if (is_replay)
         return 0;
-    if (store_image_insert(t, i, e) < 0 || record_image(t, "image.created", i, e) < 0 ||
-        sidecar_submit(&(struct change){ c, who, t }, SIDECAR_IMAGE, i->id, e) < 0 ||
+    const struct change ch = { c, who, t };
+    if (insert(&ch, i, e) < 0 || sidecar_submit(&ch, SIDECAR_IMAGE, i->id, e) < 0 ||
         store_audit_add(t, &(struct audit){ who, "image:create", "image", i->id, "accepted" }, e) < 0)
         return -1;
     return once_commit(t, once, i, e);
@@ -82,7 +92,7 @@ int image_get(struct core *c, const struct actor *who, const char *ref, struct i
 {
     AUTO(txn) t = NULL;
 
-    return txn_read(c->store, &t, e) < 0 ? -1 : store_image_resolve(t, who->project, ref, out, e);
+    return txn_read(c->store, &t, e) < 0 ? -1 : store_image_resolve(t, actor_scope(who), ref, out, e);
 }
 
 int image_list(struct core *c, const struct actor *who, const char *marker, uint32_t limit, struct image_list *out,
@@ -90,7 +100,7 @@ int image_list(struct core *c, const struct actor *who, const char *marker, uint
 {
     AUTO(txn) t = NULL;
 
-    return txn_read(c->store, &t, e) < 0 ? -1 : store_image_list(t, who->project, marker, limit, out, has_more, e);
+    return txn_read(c->store, &t, e) < 0 ? -1 : store_image_list(t, actor_scope(who), marker, limit, out, has_more, e);
 }
 
 /* Another project's public image may be used by everybody and changed by its owner and administrators. */
@@ -98,7 +108,7 @@ int image_resolve_own(struct txn *t, const struct actor *who, const char *ref, s
 {
     AUTO(image) i = NULL;
 
-    if (store_image_resolve(t, who->project, ref, &i, e) < 0)
+    if (store_image_resolve(t, actor_scope(who), ref, &i, e) < 0)
         return -1;
     if (!str_equal(i->project, who->project) && !who->is_admin)
         return err_set(e, ERR_FORBIDDEN, "image '%s' belongs to another project", i->name);
@@ -117,9 +127,11 @@ int image_change(struct core *c, const struct actor *who, const char *ref, const
         return -1;
     if (txn_write(c->store, &t, e) < 0 || image_resolve_own(t, who, ref, &before, e) < 0 ||
         store_image_change(t, before->id, change, e) < 0 || store_image_get(t, NULL, before->id, &after, e) < 0 ||
-        record_image(t, "image.changed", after, e) < 0 ||
-        sidecar_submit(&(struct change){ c, who, t }, SIDECAR_IMAGE, after->id, e) < 0 ||
-        store_audit_add(t, &(struct audit){ who, "image:update", "image", before->id, "accepted" }, e) < 0 ||
+        record_image(t, "image.changed", after, e) < 0)
+        return -1;
+    const struct actor at = actor_in(who, before->project);
+    if (sidecar_submit(&(struct change){ c, &at, t }, SIDECAR_IMAGE, after->id, e) < 0 ||
+        store_audit_add(t, &(struct audit){ &at, "image:update", "image", before->id, "accepted" }, e) < 0 ||
         txn_commit(t, e) < 0)
         return -1;
     *out = TAKE(after);
@@ -173,17 +185,17 @@ int image_delete(struct core *c, const struct actor *who, const char *ref, struc
     AUTO(txn) t = NULL;
     AUTO(image) i = NULL;
     AUTO(job) job = NULL;
-    struct change ch = { .core = c, .who = who };
-    struct job_request want = { .kind = image_delete_kind.name };
 
     if (txn_write(c->store, &t, e) < 0 || image_resolve_own(t, who, ref, &i, e) < 0 || refuse_delete(t, i, e) < 0)
         return -1;
-    ch.txn = t;
-    want.target = i->id;
-    want.after = i->status == IMAGE_SAVING ? i->job : NULL;
+    const struct actor at = actor_in(who, i->project);
+    const struct change ch = { c, &at, t };
+    const struct job_request want = { .kind = image_delete_kind.name,
+                                      .target = i->id,
+                                      .after = i->status == IMAGE_SAVING ? i->job : NULL };
     if (stop_filler(&ch, i, e) < 0 || core_submit(&ch, &want, &job, e) < 0 ||
         store_image_set_status(t, i, IMAGE_DELETING, job->id, NULL, e) < 0 ||
-        store_audit_add(t, &(struct audit){ who, "image:delete", "image", i->id, "accepted" }, e) < 0 || txn_commit(t, e) < 0)
+        store_audit_add(t, &(struct audit){ &at, "image:delete", "image", i->id, "accepted" }, e) < 0 || txn_commit(t, e) < 0)
         return -1;
     *out = TAKE(job);
     return 0;
@@ -193,19 +205,21 @@ int image_delete(struct core *c, const struct actor *who, const char *ref, struc
 
 struct image_upload {
     struct core *core;
-    struct actor who;
+    struct actor who; /* in the image's project */
     struct image *image;
-    struct disk_upload *file; /* NULL once it is sealed */
-    uuid_text job;            /* "" until sealed */
+    struct disk_upload *file;  /* NULL once it is sealed */
+    uuid_text job;             /* "" until sealed */
+    struct image_upload *next; /* of those that were given up */
 };
 
-static int set_saving(struct core *c, const struct actor *who, const char *ref, struct image **out, struct err *e)
+static int set_saving(struct core *c, struct actor *who, const char *ref, struct image **out, struct err *e)
 {
     AUTO(txn) t = NULL;
     AUTO(image) i = NULL;
 
     if (txn_write(c->store, &t, e) < 0 || image_resolve_own(t, who, ref, &i, e) < 0)
         return -1;
+    *who = actor_in(who, i->project);
     if (i->status != IMAGE_QUEUED)
         return err_set(e, ERR_CONFLICT, "image '%s' is %s, not queued: its bytes can be sent once", i->name,
                        image_status_to_string(i->status));
@@ -225,7 +239,7 @@ int image_upload_begin(struct core *c, const struct actor *who, const char *ref,
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     u->core = c;
     u->who = *who;
-    if (set_saving(c, who, ref, &u->image, e) < 0 || disk_upload_begin(c->disk, u->image->id, &u->file, e) < 0)
+    if (set_saving(c, &u->who, ref, &u->image, e) < 0 || disk_upload_begin(c->disk, u->image->id, &u->file, e) < 0)
         return -1;
     *out = TAKE(u);
     return 0;
@@ -283,24 +297,80 @@ int image_upload_result(struct image_upload *u, struct err *e)
     return err_set(e, ERR_UNAVAILABLE, "the image is still being saved");
 }
 
-/* Nobody sealed it: the client went away, or the disk was full. */
-static void abandon(struct image_upload *u)
+/* ---- uploads that are given up ---- */
+
+/* Nobody sealed it: the client went away, or the disk was full. A row that has changed since is somebody else's. */
+static int requeue(struct image_upload *u, struct err *e)
 {
-    struct err e = ERR_INIT;
     AUTO(txn) t = NULL;
 
-    if (txn_write(u->core->store, &t, &e) < 0 ||
-        store_image_set_status(t, u->image, IMAGE_QUEUED, "", "the upload was interrupted", &e) < 0 || txn_commit(t, &e) < 0)
-        log_err(LOG_WARN, "image.upload: the image stays saving until the next start", &e, "image", u->image->id, NULL);
+    if (txn_write(u->core->store, &t, e) < 0)
+        return -1;
+    if (store_image_set_status(t, u->image, IMAGE_QUEUED, "", "the upload was interrupted", e) == 0)
+        return txn_commit(t, e);
+    if (e->code != ERR_CONFLICT && e->code != ERR_IMAGE_NOT_FOUND)
+        return -1;
+    err_clear(e);
+    return 0;
+}
+
+static void dispose(struct image_upload *u)
+{
+    image_free(u->image);
+    free(u);
+}
+
+static struct image_upload *take_given_up(struct core *c)
+{
+    HOLD(&c->given_up_lock);
+    struct image_upload *u = c->given_up;
+    c->given_up = u ? u->next : NULL;
+    return u;
+}
+
+static void give_up(struct image_upload *u)
+{
+    HOLD(&u->core->given_up_lock);
+    u->next = u->core->given_up;
+    u->core->given_up = u;
+}
+
+int image_requeue_given_up(struct core *c, struct err *e)
+{
+    struct image_upload *u;
+
+    while ((u = take_given_up(c))) {
+        if (requeue(u, e) < 0) {
+            give_up(u);
+            return -1;
+        }
+        log_info("image.upload: the image is queued again", "image", u->image->id, NULL);
+        dispose(u);
+    }
+    return 0;
+}
+
+void image_forget_given_up(struct core *c)
+{
+    struct image_upload *u;
+
+    while ((u = take_given_up(c)))
+        dispose(u);
 }
 
 void image_upload_free(struct image_upload *u)
 {
+    struct err e = ERR_INIT;
+
     if (!u)
         return;
     disk_upload_free(u->file); /* removes the bytes unless they were sealed */
-    if (u->image && u->image->status == IMAGE_SAVING && !u->job[0])
-        abandon(u);
-    image_free(u->image);
-    free(u);
+    if (!u->image || u->job[0] || requeue(u, &e) == 0) {
+        dispose(u);
+        return;
+    }
+    log_err(LOG_WARN, "image.upload: the image stays saving until the database can be written", &e, "image", u->image->id, NULL);
+    struct core *c = u->core;
+    give_up(u);
+    reconciler_kick(c->reconciler);
 }

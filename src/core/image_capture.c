@@ -13,7 +13,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
-#include "store/event.h"
+#include "store/audit.h"
 #include "store/image.h"
 #include "store/vm.h"
 
@@ -179,11 +179,13 @@ static int refuse(const struct vm *vm, struct err *e)
     return 0;
 }
 
-/* What is known of the image that the VM was made from holds for this one too, unless something else is said. */
+/* It is the VM's project's, whoever asks. What is known of the image that the VM was made from holds for this one too, unless
+ * something else is said. */
 static int inherit(struct txn *t, const struct vm *vm, const struct image_spec *spec, struct image *i, struct err *e)
 {
     AUTO(image) base = NULL;
 
+    (void)str_copy(i->project, sizeof i->project, vm->project);
     i->disk_format = DISK_FORMAT_QCOW2;
     if (spec->properties)
         return 0;
@@ -222,9 +224,13 @@ int image_capture(struct core *c, const struct actor *who, const char *vm_ref, c
         return -1;
     if (is_replay)
         return 0;
-    if (store_vm_resolve(t, who->project, vm_ref, &vm, e) < 0 || refuse(vm, e) < 0 || inherit(t, vm, spec, i, e) < 0 ||
-        submit(&(struct change){ c, who, t }, vm, i, &job, e) < 0 || image_insert_saving(t, i, job, e) < 0 ||
-        store_audit_add(t, &(struct audit){ who, "vm:image", "vm", vm->id, "accepted" }, e) < 0)
+    if (store_vm_resolve(t, actor_scope(who), vm_ref, &vm, e) < 0 || refuse(vm, e) < 0 || inherit(t, vm, spec, i, e) < 0)
+        return -1;
+    const struct actor at = actor_in(who, vm->project);
+    const struct change ch = { c, &at, t };
+    if (submit(&ch, vm, i, &job, e) < 0 || image_insert_saving(&ch, i, job, e) < 0 ||
+        store_audit_add(t, &(struct audit){ &at, "vm:image", "vm", vm->id, "accepted" }, e) < 0 ||
+        store_audit_add(t, &(struct audit){ who, "image:create", "image", i->id, "accepted" }, e) < 0)
         return -1;
     return once_commit(t, once, &(struct image_answer){ i, job }, e);
 }

@@ -14,7 +14,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
-#include "store/event.h"
+#include "store/audit.h"
 #include "store/image.h"
 
 enum { ALLOWED_MAX = 64, EXPANSION = 1000, PERCENT_FETCHED = 90, PERCENT_BEGUN = 1 };
@@ -227,7 +227,8 @@ int image_import(struct core *c, const struct actor *who, const struct image_imp
         return -1;
     if (is_replay)
         return 0;
-    if (submit(&(struct change){ c, who, t }, want, i->id, &job, e) < 0 || image_insert_saving(t, i, job, e) < 0 ||
+    const struct change ch = { c, who, t };
+    if (submit(&ch, want, i->id, &job, e) < 0 || image_insert_saving(&ch, i, job, e) < 0 ||
         store_audit_add(t, &(struct audit){ who, "image:import", "image", i->id, "accepted" }, e) < 0)
         return -1;
     return once_commit(t, once, &(struct image_answer){ i, job }, e);

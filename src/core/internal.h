@@ -2,15 +2,20 @@
 #ifndef CORE_INTERNAL_H
 #define CORE_INTERNAL_H
 
+#include "audit.h"
 #include "doctor_view.h"
+#include "event_ring.h"
 #include "host.h"
-#include "keymaker.h"
+#include "lane.h"
 #include "life.h"
+#include "login_guard.h"
+#include "password.h"
 #include "reconcile.h"
 
 #include "base/thread.h"
 #include "core/core.h"
 #include "job/job.h"
+#include "model/quota.h"
 #include "model/vm.h"
 
 struct core {
@@ -22,12 +27,19 @@ struct core {
     struct jobs *jobs;
     struct host *host;
     struct life *life;
-    struct keymaker *keymaker;
+    struct lane *keymaker; /* RSA takes a second of CPU, which no HTTP thread has */
+    struct passwords *passwords;
+    struct login_guard *login_guard;
+    struct audit_writer *audit;
     struct doctor_room *doctor;
+    struct event_ring *events;
     hex32_text default_project;
+    int64_t default_quota[QUOTA_RESOURCE_COUNT];
     struct reconciler *reconciler;
-    struct lock sidecars;   /* RANK_SIDECAR; one sidecar is written at a time, from its row as it is then */
-    int64_t pruned_boot_ms; /* the reconciler thread's */
+    struct lock sidecars;       /* RANK_SIDECAR; one sidecar is written at a time, from its row as it is then */
+    int64_t kept_house_boot_ms; /* the reconciler thread's */
+    struct lock given_up_lock;  /* RANK_LEAF */
+    struct image_upload *given_up GUARDED_BY(given_up_lock); /* whose rows could not be written yet; see image.h */
 };
 
 /* A change under way: who asked for it, and the transaction that holds it. */

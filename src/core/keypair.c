@@ -1,26 +1,31 @@
-/* core/keypair: importing, making, finding and deleting keypairs. What a key is, is in ssh_key; the making thread in keymaker. */
+/* core/keypair: importing, making, finding and deleting keypairs. What a key is, is in ssh_key; the thread that makes them in
+ * lane. */
 #include "core/keypair.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
-#include "keymaker.h"
 #include "once.h"
+#include "quota.h"
 #include "record.h"
 #include "sidecar.h"
+#include "ssh_key.h"
 
 #include "base/clock.h"
 #include "base/str.h"
 #include "model/name.h"
-#include "store/event.h"
+#include "store/audit.h"
 #include "store/keypair.h"
 
 struct keypair_draft {
     struct core *core;
     struct keypair *keypair;
+    /* Unless it is imported. */
     bool is_made;
-    struct key_order order; /* unless it is imported */
+    struct lane_task task;
+    enum ssh_key_kind kind;
+    char *private_key;
 };
 
 /* ---- creating ---- */
@@ -38,17 +43,22 @@ static int import(const char *text, struct keypair *out, struct err *e)
     return ssh_key_read(line, "public_key", out, e);
 }
 
+static void make_pair(void *work, struct err *e)
+{
+    struct keypair_draft *d = work;
+
+    (void)ssh_key_make(d->kind, d->keypair->name, d->keypair, &d->private_key, e); /* a failure is in *e */
+}
+
 static int order_pair(struct keypair_draft *d, const char *type, struct err *e)
 {
-    enum ssh_key_kind kind = SSH_KEY_ED25519;
-
-    if (type && ssh_key_kind_from_string(type, &kind) < 0)
+    d->kind = SSH_KEY_ED25519;
+    if (type && ssh_key_kind_from_string(type, &d->kind) < 0)
         return err_set_field(e, ERR_INVALID_FIELD, "type", "type must be ed25519 or rsa");
     d->is_made = true;
-    d->order.kind = kind;
-    d->order.comment = d->keypair->name;
-    d->order.keypair = d->keypair;
-    return keymaker_submit(d->core->keymaker, &d->order, e);
+    d->task.run = make_pair;
+    d->task.work = d;
+    return lane_submit(d->core->keymaker, &d->task, e);
 }
 
 static int refuse_both(const struct keypair_spec *spec, struct err *e)
@@ -84,8 +94,8 @@ int keypair_create_begin(struct core *c, const struct keypair_spec *spec, void (
         done(arg);
         return 0;
     }
-    d->order.done = done;
-    d->order.arg = arg;
+    d->task.done = done;
+    d->task.arg = arg;
     *out = d; /* before it is ordered: done may come at once */
     if (order_pair(d, spec->type, e) < 0) {
         *out = NULL;
@@ -97,7 +107,8 @@ int keypair_create_begin(struct core *c, const struct keypair_spec *spec, void (
 
 static int insert(const struct change *ch, const struct keypair *k, struct err *e)
 {
-    if (store_keypair_insert(ch->txn, k, e) < 0 || record_keypair(ch->txn, "keypair.created", k, e) < 0 ||
+    if (quota_reserve(ch, k->project, &(struct quota_delta){ .of = { [QUOTA_KEYPAIRS] = 1 } }, e) < 0 ||
+        store_keypair_insert(ch->txn, k, e) < 0 || record_keypair(ch->txn, "keypair.created", k, e) < 0 ||
         sidecar_submit(ch, SIDECAR_KEYPAIR, k->id, e) < 0)
         return -1;
     return store_audit_add(ch->txn, &(struct audit){ ch->who, "keypair:create", "keypair", k->id, "accepted" }, e);
@@ -107,8 +118,8 @@ static int refuse_made(const struct keypair_draft *d, const struct once *once, s
 {
     if (!d->is_made)
         return 0;
-    if (d->order.err.code != ERR_NONE) {
-        *e = d->order.err;
+    if (d->task.err.code != ERR_NONE) {
+        *e = d->task.err;
         return -1;
     }
     if (once->key)
@@ -122,7 +133,7 @@ int keypair_create_finish(struct keypair_draft *d, const struct actor *who, stru
 {
     AUTO(txn) t = NULL;
     struct keypair *k = d->keypair;
-    struct keypair_answer answer = { k, d->order.private_key };
+    struct keypair_answer answer = { k, d->private_key };
     bool is_replay = false;
 
     if (refuse_made(d, once, e) < 0 || txn_write(d->core->store, &t, e) < 0 || once_replay(t, once, &is_replay, e) < 0)
@@ -140,7 +151,7 @@ void keypair_draft_free(struct keypair_draft *d)
 {
     if (!d)
         return;
-    ssh_key_wipe(d->order.private_key);
+    ssh_key_wipe(d->private_key);
     keypair_free(d->keypair);
     free(d);
 }
@@ -151,7 +162,7 @@ int keypair_get(struct core *c, const struct actor *who, const char *ref, struct
 {
     AUTO(txn) t = NULL;
 
-    return txn_read(c->store, &t, e) < 0 ? -1 : store_keypair_resolve(t, who->project, ref, out, e);
+    return txn_read(c->store, &t, e) < 0 ? -1 : store_keypair_resolve(t, actor_scope(who), ref, out, e);
 }
 
 int keypair_list(struct core *c, const struct actor *who, const char *marker, uint32_t limit, struct keypair_list *out,
@@ -159,7 +170,7 @@ int keypair_list(struct core *c, const struct actor *who, const char *marker, ui
 {
     AUTO(txn) t = NULL;
 
-    return txn_read(c->store, &t, e) < 0 ? -1 : store_keypair_list(t, who->project, marker, limit, out, has_more, e);
+    return txn_read(c->store, &t, e) < 0 ? -1 : store_keypair_list(t, actor_scope(who), marker, limit, out, has_more, e);
 }
 
 int keypair_delete(struct core *c, const struct actor *who, const char *ref, struct err *e)
@@ -167,11 +178,12 @@ int keypair_delete(struct core *c, const struct actor *who, const char *ref, str
     AUTO(txn) t = NULL;
     AUTO(keypair) k = NULL;
 
-    if (txn_write(c->store, &t, e) < 0 || store_keypair_resolve(t, who->project, ref, &k, e) < 0)
+    if (txn_write(c->store, &t, e) < 0 || store_keypair_resolve(t, actor_scope(who), ref, &k, e) < 0)
         return -1;
+    const struct actor at = actor_in(who, k->project);
     if (store_keypair_delete(t, k->id, e) < 0 || record_keypair(t, "keypair.deleted", k, e) < 0 ||
-        sidecar_submit(&(struct change){ c, who, t }, SIDECAR_KEYPAIR, k->id, e) < 0 ||
-        store_audit_add(t, &(struct audit){ who, "keypair:delete", "keypair", k->id, "accepted" }, e) < 0)
+        sidecar_submit(&(struct change){ c, &at, t }, SIDECAR_KEYPAIR, k->id, e) < 0 ||
+        store_audit_add(t, &(struct audit){ &at, "keypair:delete", "keypair", k->id, "accepted" }, e) < 0)
         return -1;
     return txn_commit(t, e);
 }

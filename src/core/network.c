@@ -6,13 +6,14 @@
 #include <stdlib.h>
 
 #include "once.h"
+#include "quota.h"
 #include "record.h"
 #include "subnet.h"
 
 #include "base/clock.h"
 #include "base/str.h"
 #include "model/name.h"
-#include "store/event.h"
+#include "store/audit.h"
 #include "store/job.h"
 #include "store/network.h"
 #include "store/port.h"
@@ -91,7 +92,8 @@ static int network_of_spec(const struct change *ch, const struct network_spec *s
 
     if (!n)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    if (choose_id(ch->txn, n->id, e) < 0)
+    if (quota_reserve(ch, ch->who->project, &(struct quota_delta){ .of = { [QUOTA_NETWORKS] = 1 } }, e) < 0 ||
+        choose_id(ch->txn, n->id, e) < 0)
         return -1;
     (void)str_copy(n->project, sizeof n->project, ch->who->project);
     n->name = str_dup(spec->name);
@@ -212,7 +214,7 @@ int network_get(struct core *c, const struct actor *who, const char *ref, struct
 {
     AUTO(txn) t = NULL;
 
-    return txn_read(c->store, &t, e) < 0 ? -1 : store_network_resolve(t, who->project, ref, out, e);
+    return txn_read(c->store, &t, e) < 0 ? -1 : store_network_resolve(t, actor_scope(who), ref, out, e);
 }
 
 int network_list(struct core *c, const struct actor *who, const char *marker, uint32_t limit, struct network_list *out,
@@ -220,7 +222,7 @@ int network_list(struct core *c, const struct actor *who, const char *marker, ui
 {
     AUTO(txn) t = NULL;
 
-    return txn_read(c->store, &t, e) < 0 ? -1 : store_network_list(t, who->project, marker, limit, out, has_more, e);
+    return txn_read(c->store, &t, e) < 0 ? -1 : store_network_list(t, actor_scope(who), marker, limit, out, has_more, e);
 }
 
 static int refuse_delete(struct txn *t, const struct network *n, struct err *e)
@@ -254,11 +256,12 @@ int network_delete(struct core *c, const struct actor *who, const char *ref, str
     AUTO(network) n = NULL;
     AUTO(job) job = NULL;
 
-    if (txn_write(c->store, &t, e) < 0 || store_network_resolve(t, who->project, ref, &n, e) < 0)
+    if (txn_write(c->store, &t, e) < 0 || store_network_resolve(t, actor_scope(who), ref, &n, e) < 0)
         return -1;
     if (n->status == NETWORK_DELETING) /* asked twice: the same operation answers both */
         return store_job_get(t, NULL, n->job, out, e);
-    if (refuse_delete(t, n, e) < 0 || submit_delete(&(struct change){ c, who, t }, n, &job, e) < 0 || txn_commit(t, e) < 0)
+    const struct actor at = actor_in(who, n->project);
+    if (refuse_delete(t, n, e) < 0 || submit_delete(&(struct change){ c, &at, t }, n, &job, e) < 0 || txn_commit(t, e) < 0)
         return -1;
     *out = TAKE(job);
     return 0;

@@ -8,7 +8,7 @@
 
 static struct idempotency row_of(const struct once *o)
 {
-    struct idempotency row = { .project = o->actor->project, .key = o->key, .request = o->request };
+    struct idempotency row = { .project = o->actor->project, .user_id = o->actor->user_id, .key = o->key, .request = o->request };
 
     (void)str_copy(row.body_sha256, sizeof row.body_sha256, o->body_sha256);
     return row;

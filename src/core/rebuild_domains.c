@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "store/network.h"
-#include "store/setting.h"
+#include "store/project.h"
 #include "store/vm.h"
 #include "virt/describe.h"
 

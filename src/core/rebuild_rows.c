@@ -10,7 +10,7 @@
 #include "store/keypair.h"
 #include "store/network.h"
 #include "store/port.h"
-#include "store/setting.h"
+#include "store/project.h"
 #include "store/vm.h"
 #include "store/vm_seed.h"
 

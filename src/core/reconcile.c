@@ -15,8 +15,8 @@
 #include "base/log.h"
 #include "base/str.h"
 
-/* After an answer that did not come, and for a while after libvirt came (back): it lists a guest that died without it as running
- * until it has noticed. */
+/* After an answer that did not come or housekeeping that could not be done, and for a while after libvirt came (back): it lists a
+ * guest that died without it as running until it has noticed. */
 enum { IDLE_PERIOD_MS = 30000, WATCHFUL_PERIOD_MS = 1000, WATCHFUL_MS = 10000, SURVEY_PATIENCE_MS = 10000 };
 
 /* ---- judging ---- */
@@ -164,6 +164,7 @@ struct reconciler {
     bool is_kicked GUARDED_BY(lock);
     bool is_asking GUARDED_BY(lock); /* a survey of ours is under way: its callback will clear it */
     bool is_unanswered GUARDED_BY(lock);
+    bool is_house_kept GUARDED_BY(lock);
     int64_t watchful_until_boot_ms GUARDED_BY(lock);
 };
 
@@ -193,7 +194,9 @@ static void on_survey(void *arg, struct virt_survey *s)
 
 static int64_t period_locked(const struct reconciler *r)
 {
-    return r->is_unanswered || clock_boot_ms() < r->watchful_until_boot_ms ? WATCHFUL_PERIOD_MS : IDLE_PERIOD_MS;
+    bool is_watchful = r->is_unanswered || !r->is_house_kept || clock_boot_ms() < r->watchful_until_boot_ms;
+
+    return is_watchful ? WATCHFUL_PERIOD_MS : IDLE_PERIOD_MS;
 }
 
 /* True when there is something to do, false to end. */
@@ -209,13 +212,20 @@ static bool wait_for_kick(struct reconciler *r)
     return !r->is_stopping;
 }
 
+static void keep_house(struct reconciler *r)
+{
+    bool is_kept = housekeeping_run(r->core);
+    HOLD(&r->lock);
+    r->is_house_kept = is_kept;
+}
+
 static void *reconcile_main(void *arg)
 {
     struct reconciler *r = arg;
 
     while (wait_for_kick(r)) {
         virt_survey_all(r->core->virt, SURVEY_PATIENCE_MS, on_survey, r);
-        housekeeping_run(r->core);
+        keep_house(r);
     }
     return NULL;
 }
@@ -269,6 +279,12 @@ void reconciler_kick(struct reconciler *r)
     HOLD(&r->lock);
     r->is_kicked = true;
     cond_broadcast(&r->changed);
+}
+
+bool reconciler_is_stopping(struct reconciler *r)
+{
+    HOLD(&r->lock);
+    return r->is_stopping;
 }
 
 void reconciler_watch(struct reconciler *r)

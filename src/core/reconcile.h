@@ -23,6 +23,7 @@ int reconciler_new(struct core *c, struct reconciler **out, struct err *e);
 int reconciler_start(struct reconciler *r, struct err *e);
 void reconciler_stop(struct reconciler *r);
 void reconciler_free(struct reconciler *r);
+bool reconciler_is_stopping(struct reconciler *r);
 void reconciler_kick(struct reconciler *r);
 void reconciler_watch(struct reconciler *r); /* looks often for a while: libvirt has come (back) */
 /* Wall time of the last survey of everything that was written back; 0: never. */

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "store/audit.h"
 #include "store/event.h"
 
 /* Takes payload over. */

@@ -9,7 +9,7 @@
 #include "store/keypair.h"
 #include "store/network.h"
 #include "store/port.h"
-#include "store/setting.h"
+#include "store/project.h"
 #include "store/vm.h"
 #include "store/vm_seed.h"
 
@@ -108,11 +108,10 @@ static void seal(struct image *i, const struct image_facts *facts)
     (void)str_copy(i->sha256, sizeof i->sha256, facts->sha256);
 }
 
-/* facts may be NULL. */
-static int sync_file(struct core *c, struct sidecar *s, const char *id, const struct image_facts *facts, struct err *e)
+/* facts may be NULL. Under the lock. */
+static int sync_locked(struct core *c, struct sidecar *s, const char *id, const struct image_facts *facts, struct err *e)
 {
     bool is_kept = true;
-    HOLD(&c->sidecars);
 
     if (load(c, id, s, &is_kept, e) < 0)
         return -1;
@@ -126,24 +125,28 @@ static int sync_file(struct core *c, struct sidecar *s, const char *id, const st
 int sidecar_sync(struct core *c, enum sidecar_noun noun, const char *id, struct err *e)
 {
     AUTO_SIDECAR s = { .noun = noun };
+    HOLD(&c->sidecars);
 
-    return sync_file(c, &s, id, NULL, e);
+    return sync_locked(c, &s, id, NULL, e);
 }
 
 int sidecar_sync_image(struct core *c, const char *id, const struct image_facts *facts, struct err *e)
 {
     AUTO_SIDECAR s = { .noun = SIDECAR_IMAGE };
+    HOLD(&c->sidecars);
 
-    return sync_file(c, &s, id, facts, e);
+    return sync_locked(c, &s, id, facts, e);
 }
 
 int sidecar_ensure(struct core *c, enum sidecar_noun noun, const char *id, struct err *e)
 {
+    AUTO_SIDECAR s = { .noun = noun };
     bool is_there = false;
+    HOLD(&c->sidecars); /* or what a job writes meanwhile would be replaced by what the row says before that job ends */
 
     if (disk_sidecar_exists(c->disk, noun, id, &is_there, e) < 0)
         return -1;
-    return is_there ? 0 : sidecar_sync(c, noun, id, e);
+    return is_there ? 0 : sync_locked(c, &s, id, NULL, e);
 }
 
 /* ---- steps and jobs ---- */
@@ -178,7 +181,14 @@ int sidecar_submit_behind(const struct job_run *r, struct txn *t, enum sidecar_n
     return sidecar_submit(&(struct change){ r->user, &r->job->actor, t }, noun, id, e);
 }
 
-/* ---- what was there before ---- */
+/* ---- what has none ---- */
+
+static int catch_up_one(struct core *c, enum sidecar_noun noun, const char *id, struct err *e)
+{
+    if (reconciler_is_stopping(c->reconciler))
+        return err_set(e, ERR_UNAVAILABLE, "the daemon stops");
+    return sidecar_ensure(c, noun, id, e);
+}
 
 /* Those that a job works on are that job's affair. */
 static int catch_up_vms(struct core *c, struct err *e)
@@ -191,7 +201,7 @@ static int catch_up_vms(struct core *c, struct err *e)
         return -1;
     txn_free(TAKE(t));
     for (size_t i = 0; i < count; i++)
-        if (states[i].task == VM_TASK_NONE && sidecar_ensure(c, SIDECAR_VM, states[i].id, e) < 0)
+        if (states[i].task == VM_TASK_NONE && catch_up_one(c, SIDECAR_VM, states[i].id, e) < 0)
             return -1;
     return 0;
 }
@@ -205,7 +215,7 @@ static int catch_up_networks(struct core *c, struct err *e)
         return -1;
     txn_free(TAKE(t));
     for (size_t i = 0; i < all.count; i++)
-        if (!all.items[i]->job[0] && sidecar_ensure(c, SIDECAR_NETWORK, all.items[i]->id, e) < 0)
+        if (!all.items[i]->job[0] && catch_up_one(c, SIDECAR_NETWORK, all.items[i]->id, e) < 0)
             return -1;
     return 0;
 }
@@ -221,7 +231,7 @@ static int catch_up_image_page(struct core *c, uuid_text marker, bool *has_more,
     txn_free(TAKE(t));
     for (size_t i = 0; i < list.count; i++) {
         (void)str_copy(marker, sizeof(uuid_text), list.items[i]->id);
-        if (!list.items[i]->job[0] && sidecar_ensure(c, SIDECAR_IMAGE, marker, e) < 0)
+        if (!list.items[i]->job[0] && catch_up_one(c, SIDECAR_IMAGE, marker, e) < 0)
             return -1;
     }
     return 0;
@@ -238,7 +248,7 @@ static int catch_up_keypair_page(struct core *c, uuid_text marker, bool *has_mor
     txn_free(TAKE(t));
     for (size_t i = 0; i < list.count; i++) {
         (void)str_copy(marker, sizeof(uuid_text), list.items[i]->id);
-        if (sidecar_ensure(c, SIDECAR_KEYPAIR, marker, e) < 0)
+        if (catch_up_one(c, SIDECAR_KEYPAIR, marker, e) < 0)
             return -1;
     }
     return 0;

@@ -25,7 +25,8 @@ int sidecar_vm_step(struct job_run *r, struct err *e);
 int sidecar_network_step(struct job_run *r, struct err *e);
 int sidecar_image_step(struct job_run *r, struct err *e);
 
-/* At start: what was made before there were sidecars gets one. */
+/* What has none gets one: it was made before there were sidecars, or somebody has removed it. Ends early, with an error, when the
+ * reconciler is to stop, whose thread calls. */
 int sidecar_catch_up(struct core *c, struct err *e);
 
 #endif

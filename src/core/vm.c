@@ -8,7 +8,7 @@
 #include "vm_job.h"
 
 #include "base/str.h"
-#include "store/event.h"
+#include "store/audit.h"
 #include "store/vm.h"
 
 enum { CONSOLE_MAX_BYTES = 1 << 20 };
@@ -97,14 +97,15 @@ int vm_change(struct core *c, const struct actor *who, const char *ref, const st
     AUTO(vm) before = NULL;
     AUTO(vm) after = NULL;
 
-    if (check_change(change, e) < 0 || txn_write(c->store, &t, e) < 0 || store_vm_resolve(t, who->project, ref, &before, e) < 0 ||
-        vm_refuse_locked(before, e) < 0)
+    if (check_change(change, e) < 0 || txn_write(c->store, &t, e) < 0 ||
+        store_vm_resolve(t, actor_scope(who), ref, &before, e) < 0 || vm_refuse_locked(before, e) < 0)
         return -1;
+    const struct actor at = actor_in(who, before->project);
     if (store_vm_change(t, before, change, e) < 0 || store_vm_get(t, NULL, before->id, &after, e) < 0 ||
         record_vm(t, "vm.changed", after, e) < 0 ||
-        store_audit_add(t, &(struct audit){ who, "vm:update", "vm", before->id, "accepted" }, e) < 0)
+        store_audit_add(t, &(struct audit){ &at, "vm:update", "vm", before->id, "accepted" }, e) < 0)
         return -1;
-    if (follow_change(&(struct change){ c, who, t }, before, after, e) < 0 || txn_commit(t, e) < 0)
+    if (follow_change(&(struct change){ c, &at, t }, before, after, e) < 0 || txn_commit(t, e) < 0)
         return -1;
     *out = TAKE(after);
     return 0;
@@ -126,11 +127,12 @@ int vm_set_locked(struct core *c, const struct actor *who, const char *ref, bool
     AUTO(vm) after = NULL;
     const char *action = is_locked ? "vm:lock" : "vm:unlock";
 
-    if (txn_write(c->store, &t, e) < 0 || store_vm_resolve(t, who->project, ref, &before, e) < 0)
+    if (txn_write(c->store, &t, e) < 0 || store_vm_resolve(t, actor_scope(who), ref, &before, e) < 0)
         return -1;
-    if (before->is_locked != is_locked && write_lock(&(struct change){ c, who, t }, before, is_locked, e) < 0)
+    const struct actor at = actor_in(who, before->project);
+    if (before->is_locked != is_locked && write_lock(&(struct change){ c, &at, t }, before, is_locked, e) < 0)
         return -1;
-    if (store_audit_add(t, &(struct audit){ who, action, "vm", before->id, "accepted" }, e) < 0 ||
+    if (store_audit_add(t, &(struct audit){ &at, action, "vm", before->id, "accepted" }, e) < 0 ||
         store_vm_get(t, NULL, before->id, &after, e) < 0 || txn_commit(t, e) < 0)
         return -1;
     *out = TAKE(after);
@@ -143,7 +145,7 @@ int vm_console_log(struct core *c, const struct actor *who, const char *ref, uin
     AUTO(txn) t = NULL;
     AUTO(vm) vm = NULL;
 
-    if (txn_read(c->store, &t, e) < 0 || store_vm_resolve(t, who->project, ref, &vm, e) < 0)
+    if (txn_read(c->store, &t, e) < 0 || store_vm_resolve(t, actor_scope(who), ref, &vm, e) < 0)
         return -1;
     txn_free(TAKE(t));
     return disk_console_read(c->disk, vm->id, lines, CONSOLE_MAX_BYTES, out, len, e);

@@ -5,6 +5,7 @@
 
 #include "capacity.h"
 #include "once.h"
+#include "quota.h"
 #include "record.h"
 #include "sidecar.h"
 #include "vm_job.h"
@@ -14,7 +15,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "core/vm.h"
-#include "store/event.h"
+#include "store/audit.h"
 #include "store/flavor.h"
 #include "store/image.h"
 #include "store/vm_seed.h"
@@ -174,10 +175,21 @@ static int vm_of_spec(struct txn *t, const struct actor *who, const struct vm_sp
     return 0;
 }
 
+static int reserve(const struct change *ch, const struct vm *vm, struct err *e)
+{
+    const struct quota_delta want = { .of = { [QUOTA_VMS] = 1,
+                                              [QUOTA_VCPUS] = vm->vcpus,
+                                              [QUOTA_MEMORY_MIB] = vm->memory_mib,
+                                              [QUOTA_DISK_GIB] = vm->disk_gib,
+                                              [QUOTA_PORTS] = vm->ports.count } };
+
+    return quota_reserve(ch, vm->project, &want, e) < 0 ? -1 : capacity_check(ch, vm, e);
+}
+
 /* The row and what hangs on it. */
 static int insert_rows(const struct change *ch, const struct vm *vm, const struct vm_seed *seed, struct err *e)
 {
-    if (capacity_check(ch, vm, e) < 0 || store_vm_insert(ch->txn, vm, e) < 0 || vm_network_insert(ch->txn, vm, e) < 0 ||
+    if (reserve(ch, vm, e) < 0 || store_vm_insert(ch->txn, vm, e) < 0 || vm_network_insert(ch->txn, vm, e) < 0 ||
         store_vm_seed_insert(ch->txn, seed, e) < 0 || record_vm(ch->txn, "vm.created", vm, e) < 0)
         return -1;
     if (vm->expires_at_ms != 0 && life_kick_after(ch->core, ch->txn, e) < 0)

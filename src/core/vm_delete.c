@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "core/vm.h"
-#include "store/event.h"
+#include "store/audit.h"
 #include "store/job.h"
 
 static int remove_folder(struct job_run *r, struct err *e)
@@ -98,12 +98,13 @@ int vm_delete(struct core *c, const struct actor *who, const char *ref, struct o
         return -1;
     if (is_replay)
         return 0;
-    if (store_vm_resolve(t, who->project, ref, &vm, e) < 0)
+    if (store_vm_resolve(t, actor_scope(who), ref, &vm, e) < 0)
         return -1;
+    const struct actor at = actor_in(who, vm->project);
     if (vm->task == VM_TASK_DELETE) { /* asked twice: the same operation answers both */
         if (store_job_get(t, NULL, vm->job, &job, e) < 0)
             return -1;
-    } else if (vm_refuse_locked(vm, e) < 0 || vm_delete_submit(&(struct change){ c, who, t }, vm, "vm:delete", &job, e) < 0) {
+    } else if (vm_refuse_locked(vm, e) < 0 || vm_delete_submit(&(struct change){ c, &at, t }, vm, "vm:delete", &job, e) < 0) {
         return -1;
     }
     vm->status = VM_DELETING;

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "core/vm.h"
-#include "store/event.h"
+#include "store/audit.h"
 
 enum { WAIT_SLICE_MS = 1000 };
 
@@ -238,8 +238,10 @@ int vm_act(struct core *c, const struct actor *who, const struct vm_action *want
         return -1;
     if (is_replay)
         return 0;
-    if (store_vm_resolve(t, who->project, want->ref, &vm, e) < 0 || refuse(vm, &verbs[want->verb], e) < 0 ||
-        submit(&(struct change){ c, who, t }, want, vm, &job, e) < 0)
+    if (store_vm_resolve(t, actor_scope(who), want->ref, &vm, e) < 0 || refuse(vm, &verbs[want->verb], e) < 0)
+        return -1;
+    const struct actor at = actor_in(who, vm->project);
+    if (submit(&(struct change){ c, &at, t }, want, vm, &job, e) < 0)
         return -1;
     return once_commit(t, once, &(struct vm_answer){ vm, job }, e);
 }

@@ -16,7 +16,8 @@
 struct vm_view {
     struct core *core;
     hex32_text project;
-    uuid_text one; /* the VM asked for by ref; "" for a list */
+    const char *scope; /* project, or NULL: those of all */
+    uuid_text one;     /* the VM asked for by ref; "" for a list */
     char *name;
     bool has_status;
     enum vm_status status;
@@ -52,7 +53,7 @@ static int load_one(struct vm_view *v, struct txn *t, struct err *e)
 
     if (!items)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    if (store_vm_get(t, v->project, v->one, &items[0], e) < 0) {
+    if (store_vm_get(t, v->scope, v->one, &items[0], e) < 0) {
         free(items);
         return -1;
     }
@@ -63,7 +64,7 @@ static int load_one(struct vm_view *v, struct txn *t, struct err *e)
 static int load_list(struct vm_view *v, struct txn *t, struct err *e)
 {
     struct vm_filter f = {
-        .project = v->project,
+        .project = v->scope,
         .name = v->name,
         .status = v->has_status ? &v->status : NULL,
         .marker = v->has_marker ? v->marker : NULL,
@@ -164,7 +165,7 @@ static int resolve(struct vm_view *v, const char *ref, struct err *e)
     AUTO(txn) t = NULL;
     AUTO(vm) vm = NULL;
 
-    if (txn_read(v->core->store, &t, e) < 0 || store_vm_resolve(t, v->project, ref, &vm, e) < 0)
+    if (txn_read(v->core->store, &t, e) < 0 || store_vm_resolve(t, v->scope, ref, &vm, e) < 0)
         return -1;
     (void)str_copy(v->one, sizeof v->one, vm->id);
     return 0;
@@ -198,6 +199,7 @@ int vm_view_begin(struct core *c, const struct actor *who, const struct vm_query
     v->arg = arg;
     v->deadline_boot_ms = clock_boot_ms() + c->config.survey_deadline_ms;
     (void)str_copy(v->project, sizeof v->project, who->project);
+    v->scope = actor_scope(who) ? v->project : NULL;
     if (take_query(v, q, e) < 0)
         return -1;
     asked = *out = TAKE(v); /* before asking: done may come at once */

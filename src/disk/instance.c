@@ -266,11 +266,12 @@ int disk_overlay_read(struct disk *d, const char *vm_id, struct disk_overlay_bas
 
 /* ---- removal ---- */
 
+/* A link in the place of the disk goes; what it leads to stays. */
 static int remove_entry(void *arg, int dir, const char *name, struct err *e)
 {
     uint32_t *strangers = arg;
 
-    if (!name_is_known(FOLDER_INSTANCE, dir, name)) {
+    if (!name_is_known(FOLDER_INSTANCE, dir, name) && !name_is_usurped(FOLDER_INSTANCE, dir, name)) {
         ++*strangers;
         return 0;
     }

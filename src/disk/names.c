@@ -105,15 +105,24 @@ static bool has_type(int dir, const char *name, mode_t type)
     return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & S_IFMT) == type;
 }
 
+static const struct pattern *pattern_of(enum folder in, const char *name)
+{
+    for (size_t i = 0; i < folders[in].count; i++)
+        if (pattern_fits(&folders[in].patterns[i], name))
+            return &folders[in].patterns[i];
+    return NULL;
+}
+
 bool name_is_known(enum folder in, int dir, const char *name)
 {
-    for (size_t i = 0; i < folders[in].count; i++) {
-        const struct pattern *p = &folders[in].patterns[i];
+    const struct pattern *p = pattern_of(in, name);
 
-        if (pattern_fits(p, name))
-            return has_type(dir, name, p->type);
-    }
-    return false;
+    return p && has_type(dir, name, p->type);
+}
+
+bool name_is_usurped(enum folder in, int dir, const char *name)
+{
+    return pattern_of(in, name) && has_type(dir, name, S_IFLNK);
 }
 
 void name_of_image(const char *image_id, const char *suffix, image_name out)

@@ -32,6 +32,8 @@ enum folder { FOLDER_STATE, FOLDER_IMAGES, FOLDER_INSTANCES, FOLDER_INSTANCE, FO
 
 /* The entry has a name that belongs in that folder and the type that goes with it (a symlink never does). */
 bool name_is_known(enum folder in, int dir, const char *name);
+/* A symlink in the place of such a file: what it leads to is somebody else's, the link itself takes our place. */
+bool name_is_usurped(enum folder in, int dir, const char *name);
 
 enum { IMAGE_NAME_SIZE = UUID_LEN + 8 };
 typedef char image_name[IMAGE_NAME_SIZE]; /* <uuid>.<suffix> */

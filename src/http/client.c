@@ -1,14 +1,16 @@
 /* Accepted connections: the cap on all of them, their addresses, and the sweep that ends the overdue. What a request is, is not
  * known here. */
-#define _GNU_SOURCE /* struct ucred */
+#define _GNU_SOURCE /* struct ucred, SO_PEERGROUPS */
 #include "client.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -113,17 +115,39 @@ static struct in6_addr address_of(const struct sockaddr_storage *ss)
     return in6addr_any;
 }
 
-/* "unix:<uid>" for the audit trail: on a unix socket the kernel vouches for the peer. */
+/* The process's own supplementary groups, as the kernel knows them: no user database is asked, so none can hang or lie. */
+static bool has_supplementary_group(int fd, gid_t group)
+{
+    socklen_t len = 0;
+    AUTO_FREE gid_t *groups = NULL;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == 0 || errno != ERANGE)
+        return false; /* there are none; else the call fails and tells how much room they need */
+    groups = malloc(len);
+    if (!groups || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
+        return false;
+    for (size_t i = 0; i < len / sizeof(*groups); i++)
+        if (groups[i] == group)
+            return true;
+    return false;
+}
+
+/* Whoever connected, or made the socket pair: a process that was handed the socket later is not asked about. */
 static void set_unix_peer(struct client *c)
 {
     struct ucred peer;
     socklen_t len = sizeof(peer);
+    gid_t group = c->set->peer_group;
 
     c->is_unix = true;
-    if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
-        (void)snprintf(c->address, sizeof(c->address), "unix:%u", (unsigned)peer.uid);
-    else
+    if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0) {
         (void)str_copy(c->address, sizeof(c->address), "unix");
+        return;
+    }
+    c->has_peer = true;
+    c->peer_uid = peer.uid;
+    c->is_peer_in_group = group != 0 && (peer.gid == group || has_supplementary_group(c->fd, group));
+    (void)snprintf(c->address, sizeof(c->address), "unix:%u", (unsigned)peer.uid);
 }
 
 static void set_addresses(struct client *c)
@@ -196,6 +220,7 @@ void client_close(struct client *c)
     if (!c)
         return;
     link_out(c);
+    tls_pair_put(c->tls_pair);
     free(c);
 }
 

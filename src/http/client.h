@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tls.h"
+
 #include "base/thread.h"
 #include "base/timer.h"
 #include "model/identity.h"
@@ -21,7 +23,11 @@ struct client {
     struct client *prev GUARDED_BY(set->lock), *next GUARDED_BY(set->lock);
     int fd;                      /* libmicrohttpd's; open as long as this record is in the set */
     _Atomic int64_t deadline_ms; /* on clock_boot_ms() */
+    struct tls_pair *tls_pair;   /* what its handshake shows; NULL without TLS */
     bool is_unix;
+    bool has_peer; /* the kernel has said who is at the other end of a unix socket */
+    bool is_peer_in_group;
+    uint32_t peer_uid;
     struct in6_addr local;         /* the address the client connected to; IPv4 as ::ffff:a.b.c.d */
     char address[ADDRESS_MAX + 1]; /* the peer's, as text */
 };
@@ -32,6 +38,7 @@ struct client_set {
     struct timer *timer;
     int64_t header_deadline_ms;
     uint32_t max;
+    uint32_t peer_group; /* a gid; 0: none */
     struct client *head GUARDED_BY(lock);
     uint32_t count GUARDED_BY(lock);
     bool is_armed GUARDED_BY(lock); /* a sweep is due or running */

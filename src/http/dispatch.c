@@ -51,17 +51,19 @@ static void fill_actor(struct request *r)
     (void)str_copy(r->actor.address, sizeof(r->actor.address), r->conn->address);
 }
 
-static int identify(struct request *r, struct err *e)
+int request_authenticate(struct request *r, struct err *e)
 {
     const struct http_config *config = &r->http->config;
 
-    fill_actor(r);
-    if (r->entry->route->flags & ROUTE_PUBLIC)
-        return 0;
     if (config->authenticate && config->authenticate(config->arg, r, &r->actor, e) < 0)
         return -1;
     fill_actor(r);
     return config->authorize ? config->authorize(config->arg, &r->actor, r->entry->route->action, e) : 0;
+}
+
+static int identify(struct request *r, struct err *e)
+{
+    return r->entry->route->flags & ROUTE_PUBLIC ? 0 : request_authenticate(r, e);
 }
 
 static int admit(struct request *r, struct err *e)
@@ -70,6 +72,7 @@ static int admit(struct request *r, struct err *e)
 
     r->is_closing = guard_framing(r->connection, &r->line, &r->head, e) < 0;
     request_set_id(r);
+    fill_actor(r);
     if (r->is_closing || guard_source(&r->head, r->method, r->conn, config->hosts, e) < 0)
         return -1;
     if (find_route(r, e) < 0 || identify(r, e) < 0)
@@ -176,6 +179,14 @@ static enum MHD_Result on_data(struct request *r, const char *data, size_t *size
     return MHD_YES;
 }
 
+static void uncount(struct http *h)
+{
+    if (atomic_fetch_sub(&h->active, 1) > 1 || !atomic_load(&h->is_quiescing))
+        return;
+    HOLD(&h->lock);
+    cond_broadcast(&h->changed);
+}
+
 static enum MHD_Result finish(struct request *r)
 {
     struct err e = ERR_INIT;
@@ -185,6 +196,8 @@ static enum MHD_Result finish(struct request *r)
         (void)err_set(&e, ERR_INTERNAL, "the request was not answered");
         request_fail(r, &e);
     }
+    if (r->is_stream)
+        uncount(r->http); /* the room of streams ends it */
     return request_send(r);
 }
 
@@ -237,14 +250,6 @@ static int final_status(const struct request *r, enum MHD_RequestTerminationCode
     return info ? (int)info->http_status : 0;
 }
 
-static void request_uncount(struct http *h)
-{
-    if (atomic_fetch_sub(&h->active, 1) > 1 || !atomic_load(&h->is_quiescing))
-        return;
-    HOLD(&h->lock);
-    cond_broadcast(&h->changed);
-}
-
 void dispatch_completed(void *http, struct MHD_Connection *connection, void **request, enum MHD_RequestTerminationCode code)
 {
     struct http *h = http;
@@ -256,11 +261,11 @@ void dispatch_completed(void *http, struct MHD_Connection *connection, void **re
         return;
     request_end_waiting(r);
     int status = final_status(r, code);
-    bool is_counted = r->is_counted;
-    if (h->config.logged && (is_counted || status != 0))
+    bool is_counted = r->is_counted && !r->is_stream;
+    if (h->config.logged && (r->is_counted || status != 0))
         h->config.logged(h->config.arg, r, status, request_now_us() - r->started_us, status != 0 ? r->answer_len : 0);
     client_deadline_in(r->conn, h->config.idle_timeout_ms + h->config.header_deadline_ms);
     request_free(r);
     if (is_counted)
-        request_uncount(h);
+        uncount(h);
 }

@@ -25,6 +25,12 @@ static const struct known_header known_headers[] = {
     { "Transfer-Encoding", offsetof(struct head, transfer_encoding) },
     { "Expect", offsetof(struct head, expect) },
     { "X-Request-Id", offsetof(struct head, request_id) },
+    { "Authorization", offsetof(struct head, authorization) },
+    { "X-Auth-Token", offsetof(struct head, auth_token) },
+    { "X-Tenant-ID", offsetof(struct head, tenant) },
+    { "Upgrade", offsetof(struct head, upgrade) },
+    { "Sec-WebSocket-Key", offsetof(struct head, websocket_key) },
+    { "Sec-WebSocket-Version", offsetof(struct head, websocket_version) },
 };
 
 /* libmicrohttpd leaves the lines where it read them, one behind the other, and puts NULs for the separators: CR and LF, the
@@ -155,8 +161,9 @@ int guard_framing(struct MHD_Connection *connection, const struct request_line *
         return -1;
     if (!head->host && !is_http_1_0)
         return bad_framing(e, "no Host header");
-    head->accept =
-        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept"); /* may stand more than once; the first counts */
+    /* These may stand more than once; the first counts. */
+    head->accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
+    head->connection = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Connection");
     return 0;
 }
 
@@ -198,11 +205,12 @@ static int check_host(const char *host, const struct client *conn, const char *c
     return err_set(e, ERR_HOST_REFUSED, "the Host header names a host that this service does not answer for");
 }
 
-static bool is_same_origin(const char *origin, const char *host)
+/* Without TLS a proxy in front may speak it; with TLS a page that came without is somebody else's work. */
+static bool is_same_origin(const char *origin, const char *host, bool is_tls)
 {
-    static const char *const schemes[] = { "http://", "https://" };
+    static const char *const schemes[] = { "https://", "http://" };
 
-    for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+    for (size_t i = 0; i < (is_tls ? 1 : ARRAY_LEN(schemes)); i++)
         if (str_starts_with(origin, schemes[i]))
             return host && strcasecmp(origin + strlen(schemes[i]), host) == 0;
     return false; /* "null" too */
@@ -222,7 +230,8 @@ int guard_source(const struct head *head, const char *method, const struct clien
 {
     if (check_host(head->host, conn, hosts, e) < 0)
         return -1;
-    if ((head->origin && !is_same_origin(head->origin, head->host)) || (!is_safe(method) && is_foreign_fetch(head->fetch_site)))
+    if ((head->origin && !is_same_origin(head->origin, head->host, conn->tls_pair)) ||
+        (!is_safe(method) && is_foreign_fetch(head->fetch_site)))
         return err_set(e, ERR_ORIGIN_REFUSED, "requests from pages of another origin are refused");
     return 0;
 }

@@ -24,7 +24,9 @@ struct request_line {
 /* What the guard reads in the header; borrowed from libmicrohttpd until the request is over. NULL: absent. */
 struct head {
     const char *host, *origin, *fetch_site, *content_type, *content_length, *transfer_encoding, *accept, *expect, *request_id;
-    uint64_t body_len; /* of Content-Length */
+    const char *authorization, *auth_token, *tenant;                      /* who reads them, reads the only one */
+    const char *connection, *upgrade, *websocket_key, *websocket_version; /* `connection`: the first of perhaps several */
+    uint64_t body_len;                                                    /* of Content-Length */
     bool is_chunked;
     bool has_body;
 };

@@ -37,19 +37,24 @@ static bool is_left_behind(const struct sockaddr_un *sun)
 }
 
 /* The file is born with the mode of the socket's inode, less the umask: never wider than unix_mode, not even for a moment. */
-static int bind_unix(struct listener *l, const char *address, const struct sockaddr_un *sun, struct err *e)
+static int bind_unix(struct listener *l, const char *address, const struct sockaddr_un *sun, const struct listen_options *o,
+                     struct err *e)
 {
     if (is_left_behind(sun))
         (void)unlink(sun->sun_path);
     if (fchmod(l->fd, unix_mode) < 0 || bind(l->fd, (const struct sockaddr *)sun, sizeof(*sun)) < 0)
         return config_errno(e, address, errno == EADDRINUSE ? "the address is in use" : "cannot bind");
     l->unix_path = str_dup(sun->sun_path);
-    if (!l->unix_path || chmod(sun->sun_path, unix_mode) < 0 || lstat(sun->sun_path, &l->unix_file) < 0)
+    if (!l->unix_path || lstat(sun->sun_path, &l->unix_file) < 0)
+        return config_errno(e, address, "cannot look at the socket file");
+    if (o->group != 0 && lchown(sun->sun_path, (uid_t)-1, o->group) < 0)
+        return config_errno(e, address, "cannot give the socket file to the group");
+    if (chmod(sun->sun_path, unix_mode) < 0)
         return config_errno(e, address, "cannot set the mode of the socket file");
     return 0;
 }
 
-static int open_unix(struct listener *l, const char *address, struct err *e)
+static int open_unix(struct listener *l, const char *address, const struct listen_options *o, struct err *e)
 {
     struct sockaddr_un sun = { .sun_family = AF_UNIX };
     const char *path = address + strlen(unix_prefix);
@@ -59,7 +64,7 @@ static int open_unix(struct listener *l, const char *address, struct err *e)
     l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (l->fd < 0)
         return config_errno(e, address, "cannot make a socket");
-    if (bind_unix(l, address, &sun, e) < 0)
+    if (bind_unix(l, address, &sun, o, e) < 0)
         return -1;
     l->url = str_dup(address);
     return 0;
@@ -81,7 +86,8 @@ static int parse_tcp(const char *address, struct addrinfo **out, struct err *e)
     return err_set(e, ERR_CONFIG, "'%s' is not an address like 127.0.0.1:8081, [::1]:8081 or unix:/path", address);
 }
 
-static int socket_tcp(struct listener *l, const char *address, const struct addrinfo *ai, bool is_free_bound, struct err *e)
+static int socket_tcp(struct listener *l, const char *address, const struct addrinfo *ai, const struct listen_options *o,
+                      struct err *e)
 {
     static const int on = 1;
 
@@ -91,7 +97,7 @@ static int socket_tcp(struct listener *l, const char *address, const struct addr
     (void)setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (ai->ai_family == AF_INET6)
         (void)setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    if (is_free_bound && setsockopt(l->fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) < 0) /* it holds for IPv6 too */
+    if (o->is_free_bound && setsockopt(l->fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) < 0) /* it holds for IPv6 too */
         return config_errno(e, address, "cannot bind freely");
     return 0;
 }
@@ -103,7 +109,7 @@ static int bind_tcp(struct listener *l, const char *address, const struct addrin
     return 0;
 }
 
-static char *tcp_url(int fd)
+static char *tcp_url(int fd, const char *scheme)
 {
     struct sockaddr_storage ss = { 0 };
     socklen_t len = sizeof(ss);
@@ -114,26 +120,27 @@ static char *tcp_url(int fd)
         getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         return NULL;
     is_v6 = ss.ss_family == AF_INET6;
-    return str_printf("http://%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
+    return str_printf("%s://%s%s%s:%s", scheme, is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
 }
 
-static int open_tcp(struct listener *l, const char *address, bool is_free_bound, struct err *e)
+static int open_tcp(struct listener *l, const char *address, const struct listen_options *o, struct err *e)
 {
     struct addrinfo *ai = NULL;
 
     if (parse_tcp(address, &ai, e) < 0)
         return -1;
-    int rc = socket_tcp(l, address, ai, is_free_bound, e) < 0 ? -1 : bind_tcp(l, address, ai, e);
+    int rc = socket_tcp(l, address, ai, o, e) < 0 ? -1 : bind_tcp(l, address, ai, e);
     freeaddrinfo(ai);
+    l->is_tls = o->is_tls;
     if (rc == 0)
-        l->url = tcp_url(l->fd);
+        l->url = tcp_url(l->fd, l->is_tls ? "https" : "http");
     return rc;
 }
 
-int listener_open(struct listener *l, const char *address, bool is_free_bound, struct err *e)
+int listener_open(struct listener *l, const char *address, const struct listen_options *o, struct err *e)
 {
     *l = (struct listener){ .fd = -1 };
-    if ((str_starts_with(address, unix_prefix) ? open_unix(l, address, e) : open_tcp(l, address, is_free_bound, e)) < 0)
+    if ((str_starts_with(address, unix_prefix) ? open_unix(l, address, o, e) : open_tcp(l, address, o, e)) < 0)
         return -1;
     if (!l->url)
         return err_set(e, ERR_NO_MEMORY, "out of memory");

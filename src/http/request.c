@@ -44,6 +44,7 @@ void request_free(struct request *r)
         r->data_free(r->data);
     if (r->response)
         MHD_destroy_response(r->response);
+    subscription_free(r->subscription);
     buf_done(&r->body);
     buf_done(&r->headers);
     target_done(&r->target);
@@ -89,6 +90,11 @@ const char *request_route(const struct request *r)
     return r->entry ? r->entry->label : NULL;
 }
 
+const char *request_action(const struct request *r)
+{
+    return r->entry ? r->entry->route->action : NULL;
+}
+
 const char *request_id(const struct request *r)
 {
     return r->id;
@@ -97,6 +103,15 @@ const char *request_id(const struct request *r)
 const struct actor *request_actor(const struct request *r)
 {
     return &r->actor;
+}
+
+bool request_local_peer(const struct request *r, uint32_t *uid, bool *is_in_group)
+{
+    if (!r->conn->has_peer)
+        return false;
+    *uid = r->conn->peer_uid;
+    *is_in_group = r->conn->is_peer_in_group;
+    return true;
 }
 
 const char *request_param(const struct request *r, const char *name)
@@ -122,11 +137,19 @@ static bool is_listed(const char *name, const char *const *names)
     return false;
 }
 
+/* The route's own parameters, or its door's. */
+static bool is_allowed(const struct request *r, const char *name, const char *const *names)
+{
+    bool is_public = !r->entry || r->entry->route->flags & ROUTE_PUBLIC;
+
+    return is_listed(name, names) || (!is_public && r->door->parameters && is_listed(name, r->door->parameters));
+}
+
 int request_query_allow(const struct request *r, const char *const *names, struct err *e)
 {
     for (size_t i = 0; i < r->target.pair_count; i++) {
         const struct query_pair *pair = &r->target.pairs[i];
-        if (!is_listed(pair->name, names))
+        if (!is_allowed(r, pair->name, names))
             return err_set_field(e, ERR_INVALID_FIELD, pair->name, "unknown query parameter");
         if (target_query(&r->target, pair->name) != pair->value)
             return err_set_field(e, ERR_INVALID_FIELD, pair->name, "the query parameter stands more than once");

@@ -12,6 +12,7 @@
 #include "client.h"
 #include "guard.h"
 #include "route.h"
+#include "stream.h"
 #include "target.h"
 
 #include "base/str.h"
@@ -51,15 +52,17 @@ struct request {
     enum phase phase;
     bool is_closing; /* the connection ends with this answer */
     bool is_counted; /* http_free() waits for it */
+    bool is_stream;  /* the answer does not end by itself: http_free() does not wait for it */
     int64_t started_us;
 
     struct buf body;
     uint64_t received; /* bytes of the body */
     size_t chunk_done; /* bytes at the head of libmicrohttpd's buffer that `chunk` had before it suspended */
 
-    struct buf headers;            /* of the answer: name NUL value NUL … */
-    struct MHD_Response *response; /* made, not yet queued */
-    int status;                    /* 0: not answered */
+    struct buf headers;                /* of the answer: name NUL value NUL … */
+    struct MHD_Response *response;     /* made, not yet queued */
+    int status;                        /* 0: not answered */
+    struct subscription *subscription; /* a WebSocket to be, until libmicrohttpd gives the socket; NULL: none */
     size_t answer_len;
 
     request_fn *then;                            /* set while suspended */
@@ -80,6 +83,8 @@ void request_set_id(struct request *r);
 
 /* Turns *e into an answer by the door; an empty 500 when even that fails. Nothing happens when there is an answer already. */
 void request_fail(struct request *r, const struct err *e);
+/* The answer is a stream. Takes the response, also on failure; NULL is "no memory". */
+int request_keep_stream(struct request *r, int status, const char *content_type, struct MHD_Response *response, struct err *e);
 /* Hands the answer to libmicrohttpd. MHD_NO closes the connection. */
 enum MHD_Result request_send(struct request *r);
 /* Calls fn, and whatever it asks for by request_suspend. False: suspended, libmicrohttpd will call again. */

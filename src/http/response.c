@@ -93,6 +93,19 @@ int request_reply(struct request *r, int status, const char *content_type, char 
     return keep_answer(r, &answer, response, e);
 }
 
+int request_keep_stream(struct request *r, int status, const char *content_type, struct MHD_Response *response, struct err *e)
+{
+    const struct answer answer = { status, content_type, 0 };
+
+    if (refuse_second(r, e) < 0) {
+        if (response)
+            MHD_destroy_response(response);
+        return -1;
+    }
+    r->is_stream = true;
+    return keep_answer(r, &answer, response, e);
+}
+
 int request_reply_empty(struct request *r, int status, struct err *e)
 {
     return request_reply(r, status, NULL, NULL, 0, e);
@@ -161,6 +174,8 @@ void request_fail(struct request *r, const struct err *e)
 
     if (has_answer(r))
         return;
+    if (r->http->config.failed)
+        r->http->config.failed(r->http->config.arg, r, e);
     if (r->headers.failed)
         buf_done(&r->headers); /* there was no memory for one of the handler's: the door may have more luck */
     r->door->error(r, e);
@@ -178,7 +193,7 @@ enum MHD_Result request_send(struct request *r)
     r->phase = PHASE_ANSWERED;
     if (!response)
         return MHD_NO; /* out of memory for even an empty answer */
-    if ((!r->is_closing && !atomic_load(&r->http->is_quiescing)) || put(response, "Connection", "close"))
+    if (r->is_stream || (!r->is_closing && !atomic_load(&r->http->is_quiescing)) || put(response, "Connection", "close"))
         rc = MHD_queue_response(r->connection, (unsigned)r->status, response);
     MHD_destroy_response(response);
     return rc;

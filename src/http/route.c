@@ -220,7 +220,7 @@ static int compare_printed(const void *left, const void *right)
     return order ? order : strcmp(a->method, b->method);
 }
 
-void http_print_routes(const struct door *const *doors)
+void http_print_routes(const struct door *const *doors, const char *(*role)(const char *action))
 {
     size_t count = 0;
     AUTO_FREE const struct route **routes = calloc(count_routes(doors) + 1, sizeof(*routes));
@@ -232,5 +232,5 @@ void http_print_routes(const struct door *const *doors)
             routes[count++] = &(*doors)->routes[i];
     qsort(routes, count, sizeof(routes[0]), compare_printed);
     for (size_t i = 0; i < count; i++)
-        (void)printf("%-6s %-48s %s\n", routes[i]->method, routes[i]->path, routes[i]->action);
+        (void)printf("%-6s %-48s %-22s %s\n", routes[i]->method, routes[i]->path, routes[i]->action, role(routes[i]->action));
 }

@@ -25,6 +25,8 @@ static void apply_defaults(struct http_config *c)
     c->connections_per_address_max = c->connections_per_address_max ? c->connections_per_address_max : 256;
     c->header_deadline_ms = c->header_deadline_ms ? c->header_deadline_ms : 10000;
     c->idle_timeout_ms = c->idle_timeout_ms ? c->idle_timeout_ms : 60000;
+    c->stream_ping_ms = c->stream_ping_ms ? c->stream_ping_ms : 30000;
+    c->stream_stall_ms = c->stream_stall_ms ? c->stream_stall_ms : 30000;
 }
 
 static size_t count_strings(const char *const *list)
@@ -55,9 +57,21 @@ static void free_hosts(const char *const *hosts)
     free((void *)hosts);
 }
 
+static int open_tls(struct http *h, const struct http_config *c, struct err *e)
+{
+    if (!c->tls_cert && !c->tls_key)
+        return 0;
+    if (!c->tls_cert || !c->tls_key)
+        return err_set(e, ERR_CONFIG, "%s is missing: TLS needs a certificate and its key", c->tls_cert ? "tls_key" : "tls_cert");
+    return tls_new(c->tls_cert, c->tls_key, &h->tls, e);
+}
+
 static int open_listeners(struct http *h, const char *const *addresses, struct err *e)
 {
     size_t count = count_strings(addresses);
+    const struct listen_options options = { .is_free_bound = h->config.is_free_bound,
+                                            .is_tls = h->tls != NULL,
+                                            .group = h->config.peer_group };
 
     if (count == 0)
         return err_set(e, ERR_CONFIG, "no address to listen on");
@@ -66,7 +80,7 @@ static int open_listeners(struct http *h, const char *const *addresses, struct e
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     while (h->listener_count < count) {
         size_t i = h->listener_count++;
-        if (listener_open(&h->listeners[i], addresses[i], h->config.is_free_bound, e) < 0)
+        if (listener_open(&h->listeners[i], addresses[i], &options, e) < 0)
             return -1;
     }
     return 0;
@@ -82,17 +96,30 @@ int http_new(const struct http_config *config, const struct door *const *doors, 
     h->config = *config;
     h->config.listen = NULL;
     h->config.hosts = NULL;
+    h->config.tls_cert = h->config.tls_key = NULL;
     h->doors = doors;
     h->grace_ms = GRACE_MS;
     apply_defaults(&h->config);
     lock_init(&h->lock, RANK_HTTP);
     cond_init(&h->changed);
     client_set_init(&h->conns, timer, h->config.connections_max, h->config.header_deadline_ms);
-    if (copy_hosts(h, config->hosts, e) < 0 || route_table_init(&h->routes, doors, e) < 0 ||
-        open_listeners(h, config->listen, e) < 0)
+    h->conns.peer_group = h->config.peer_group;
+    if (copy_hosts(h, config->hosts, e) < 0 || route_table_init(&h->routes, doors, e) < 0 || open_tls(h, config, e) < 0 ||
+        open_listeners(h, config->listen, e) < 0 ||
+        stream_room_new(&h->config, &h->streams, e) < 0)
         return -1;
     *out = TAKE(h);
     return 0;
+}
+
+static struct client *accept_client(struct http *h, struct MHD_Connection *connection)
+{
+    struct client *c = client_open(&h->conns, connection);
+    struct tls_pair *pair = tls_attach(c ? h->tls : NULL, connection);
+
+    if (c)
+        c->tls_pair = pair;
+    return c;
 }
 
 static void on_connection(void *http, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code)
@@ -101,7 +128,7 @@ static void on_connection(void *http, struct MHD_Connection *connection, void **
 
     switch (code) {
     case MHD_CONNECTION_NOTIFY_STARTED:
-        *context = client_open(&h->conns, connection);
+        *context = accept_client(h, connection);
         break;
     case MHD_CONNECTION_NOTIFY_CLOSED:
         client_close(*context);
@@ -112,17 +139,19 @@ static void on_connection(void *http, struct MHD_Connection *connection, void **
 
 static int start_daemon(struct http *h, struct listener *l, struct err *e)
 {
+    static struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
     const struct http_config *c = &h->config;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_UPGRADE | MHD_ALLOW_SUSPEND_RESUME | (l->is_tls ? MHD_USE_TLS : 0);
     unsigned idle_s = (unsigned)((c->idle_timeout_ms + 999) / 1000);
 
     /* A thread's share of the limit is the whole: which thread accepts is chance, and the cap is client_open()'s. */
     l->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, dispatch_access, h, MHD_OPTION_LISTEN_SOCKET,
-        l->fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)c->threads, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)((c->connections_max + CONNECTIONS_SPARE) * c->threads),
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)c->connections_per_address_max, MHD_OPTION_CONNECTION_TIMEOUT, idle_s,
-        MHD_OPTION_URI_LOG_CALLBACK, dispatch_line, h, MHD_OPTION_NOTIFY_COMPLETED, dispatch_completed, h,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+        flags, 0, NULL, NULL, dispatch_access, h, MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_THREAD_POOL_SIZE,
+        (unsigned)c->threads, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)((c->connections_max + CONNECTIONS_SPARE) * c->threads), MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)c->connections_per_address_max, MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_URI_LOG_CALLBACK,
+        dispatch_line, h, MHD_OPTION_NOTIFY_COMPLETED, dispatch_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+        MHD_OPTION_ARRAY, l->is_tls ? tls_options() : none, MHD_OPTION_END);
     if (l->daemon)
         return 0;
     l->fd = -1; /* libmicrohttpd closes it when it fails */
@@ -148,12 +177,18 @@ const char *http_url(const struct http *h, size_t i)
     return i < h->listener_count ? h->listeners[i].url : NULL;
 }
 
+int http_reload_tls(struct http *h, struct err *e)
+{
+    return h->tls ? tls_reload(h->tls, e) : 0;
+}
+
 void http_quiesce(struct http *h)
 {
     if (atomic_exchange(&h->is_quiescing, true))
         return;
     for (size_t i = 0; i < h->listener_count; i++)
         listener_stop(&h->listeners[i]);
+    stream_room_end(h->streams);
 }
 
 static void wait_for_active(struct http *h, int64_t timeout_ms)
@@ -197,9 +232,12 @@ void http_free(struct http *h)
     http_quiesce(h);
     wait_for_active(h, h->grace_ms);
     end_waiting(h);
+    stream_room_stop(h->streams);
     for (size_t i = 0; i < h->listener_count; i++)
         listener_close(&h->listeners[i]);
     free(h->listeners);
+    stream_room_free(h->streams);
+    tls_free(h->tls);
     client_set_done(&h->conns);
     route_table_done(&h->routes);
     free_hosts(h->config.hosts);

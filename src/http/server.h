@@ -11,6 +11,8 @@
 #include "listener.h"
 #include "request.h"
 #include "route.h"
+#include "stream.h"
+#include "tls.h"
 
 #include "base/thread.h"
 #include "http/http.h"
@@ -19,14 +21,16 @@ struct http {
     struct http_config config; /* `hosts` is a copy of our own; `listen` is not kept */
     const struct door *const *doors;
     struct route_table routes;
+    struct tls *tls; /* NULL without TLS */
     struct listener *listeners;
     size_t listener_count;
     struct client_set conns;
-    int64_t grace_ms;         /* for requests under way, at the end */
-    atomic_bool is_quiescing; /* answers close their connections */
-    atomic_bool is_stopping;  /* the grace is over: what still wants to run is answered 503 */
-    _Atomic unsigned active;  /* requests whose header is complete */
-    _Atomic unsigned running; /* handlers that are being called and may still suspend */
+    struct stream_room *streams; /* NULL: no streams here */
+    int64_t grace_ms;            /* for requests under way, at the end */
+    atomic_bool is_quiescing;    /* answers close their connections */
+    atomic_bool is_stopping;     /* the grace is over: what still wants to run is answered 503 */
+    _Atomic unsigned active;     /* requests whose header is complete */
+    _Atomic unsigned running;    /* handlers that are being called and may still suspend */
 
     struct lock lock;                         /* RANK_HTTP; never held together with that of conns */
     struct cond changed;                      /* active or waiting became less */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
+
 static const struct {
     const char *word;
     enum role role;
@@ -46,6 +48,15 @@ unsigned roles_implied(unsigned mask)
 const char *actor_scope(const struct actor *who)
 {
     return who->sees_all ? NULL : who->project;
+}
+
+struct actor actor_in(const struct actor *who, const char *project)
+{
+    struct actor at = *who;
+
+    (void)str_copy(at.project, sizeof at.project, project);
+    at.sees_all = false;
+    return at;
 }
 
 void user_free(struct user *u)

@@ -1,24 +1,43 @@
-/* store/event: appends to the outbox of events and to the audit log, and cuts their old ends off. */
+/* store/event: appends to the outbox of events, reads it in order, and cuts its old end off. */
 #include "store/event.h"
 
-#include "statement.h"
+#include "prune.h"
+#include "row.h"
 #include "txn.h"
 
-enum { EVENT_ADD, AUDIT_ADD, EVENT_PRUNE_OLD, EVENT_PRUNE_BEYOND, AUDIT_PRUNE_OLD, EVENT_STMT_COUNT };
+#define EVENT_COLUMNS "seq, at_ms, type, project, resource, payload"
 
-/* What is pruned is always the oldest end, so that a reader's cursor meets no hole: all before the first that is young enough. */
-#define PRUNE_OLD(table)                                                                                                         \
-    "DELETE FROM " table " WHERE seq < coalesce((SELECT seq FROM " table " WHERE at_ms >= ?1 ORDER BY seq LIMIT 1),"             \
-    " 9223372036854775807)"
+static const struct column event_columns[] = {
+    COLUMN(COLUMN_I64, event_record, seq),         COLUMN(COLUMN_I64, event_record, at_ms),
+    COLUMN(COLUMN_STRING, event_record, type),     COLUMN(COLUMN_CHARS, event_record, project),
+    COLUMN(COLUMN_STRING, event_record, resource), COLUMN(COLUMN_STRING, event_record, payload),
+};
+
+static void free_event(void *record)
+{
+    event_record_free(record);
+}
+
+static const struct row_type event_type = { event_columns, (int)ARRAY_LEN(event_columns), sizeof(struct event_record),
+                                            free_event };
+
+enum { EVENT_ADD, EVENT_LIST, EVENT_LIST_OF, EVENT_OLDEST, EVENT_NEWEST, EVENT_PRUNE_OLD, EVENT_PRUNE_BEYOND, EVENT_STMT_COUNT };
+
+/* ?3: ",vm.*,image.created,", or NULL for all. A type's noun ends at its first dot. */
+#define OF_TYPES                                                                                                                 \
+    " AND (?3 IS NULL OR instr(?3, ',' || type || ',') > 0"                                                                      \
+    "  OR instr(?3, ',' || substr(type, 1, instr(type, '.')) || '*,') > 0) ORDER BY seq LIMIT ?2"
 
 static const char *const event_sql[EVENT_STMT_COUNT] = {
     [EVENT_ADD] =
         "INSERT INTO event (at_ms, type, project, resource, resource_created_at_ms, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    [AUDIT_ADD] = "INSERT INTO audit (at_ms, user, project, action, resource_type, resource, request_id, address, outcome)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    /* Two statements, because each has an index of its own. */
+    [EVENT_LIST] = "SELECT " EVENT_COLUMNS " FROM event WHERE seq > ?1" OF_TYPES,
+    [EVENT_LIST_OF] = "SELECT " EVENT_COLUMNS " FROM event WHERE seq > ?1 AND project = ?4" OF_TYPES,
+    [EVENT_OLDEST] = "SELECT min(seq) FROM event",
+    [EVENT_NEWEST] = "SELECT seq FROM sqlite_sequence WHERE name = 'event'",
     [EVENT_PRUNE_OLD] = PRUNE_OLD("event"),
-    [EVENT_PRUNE_BEYOND] = "DELETE FROM event WHERE seq <= (SELECT seq FROM event ORDER BY seq DESC LIMIT 1 OFFSET ?1)",
-    [AUDIT_PRUNE_OLD] = PRUNE_OLD("audit"),
+    [EVENT_PRUNE_BEYOND] = PRUNE_BEYOND("event"),
 };
 const struct stmt_table event_statements = { event_sql, EVENT_STMT_COUNT };
 
@@ -28,6 +47,7 @@ static int add_event(struct txn *t, const struct event *ev, struct err *e)
 
     BIND(st, value_int(clock_wall_ms()), value_text(ev->type), value_text(ev->project), value_text(ev->resource),
          value_int(ev->resource_created_at_ms), value_text(ev->payload));
+    t->has_events = true;
     return stmt_run(st, e);
 }
 
@@ -40,22 +60,42 @@ int store_event_add(struct txn *t, const struct event *ev, struct err *e)
     return 0;
 }
 
-static int add_audit(struct txn *t, const struct audit *a, struct err *e)
+static int number(struct txn *t, int index, uint64_t *out, struct err *e)
 {
-    AUTO_STMT st = stmt_use(t, STMT_EVENT, AUDIT_ADD);
+    AUTO_STMT st = stmt_use(t, STMT_EVENT, index);
+    int rc = stmt_row(st, e);
 
-    BIND(st, value_int(clock_wall_ms()), value_text(a->actor->user), value_text(a->actor->project), value_text(a->action),
-         value_text(a->resource_type), value_text(a->resource), value_id(a->actor->request_id), value_id(a->actor->address),
-         value_text(a->outcome));
-    return stmt_run(st, e);
+    if (rc > 0)
+        *out = (uint64_t)sqlite3_column_int64(st, 0); /* NULL is 0 */
+    return rc < 0 ? -1 : 0;
 }
 
-int store_audit_add(struct txn *t, const struct audit *a, struct err *e)
+int store_event_range(struct txn *t, uint64_t *oldest, uint64_t *newest, struct err *e)
 {
-    FAILPOINT(e, "store.audit_add.before");
-    if (add_audit(t, a, e) < 0)
+    uint64_t first = 0, last = 0;
+
+    if (number(t, EVENT_OLDEST, &first, e) < 0 || number(t, EVENT_NEWEST, &last, e) < 0)
         return -1;
-    FAILPOINT(e, "store.audit_add.after");
+    *oldest = first > 0 ? first : last + 1;
+    *newest = last;
+    return 0;
+}
+
+int store_event_list(struct txn *t, const struct event_query *q, struct event_record_list *out, bool *has_more, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_EVENT, q->project ? EVENT_LIST_OF : EVENT_LIST);
+    struct page page;
+
+    if (page_check_limit(q->limit, e) < 0)
+        return -1;
+    if (q->project)
+        BIND(st, value_int(stmt_count(q->since)), page_limit(q->limit), value_text(q->types), value_text(q->project));
+    else
+        BIND(st, value_int(stmt_count(q->since)), page_limit(q->limit), value_text(q->types));
+    if (page_read(st, &event_type, q->limit, &page, e) < 0)
+        return -1;
+    *out = (struct event_record_list){ (struct event_record **)page.items, page.count };
+    *has_more = page.has_more;
     return 0;
 }
 
@@ -70,8 +110,7 @@ static int prune(struct txn *t, int index, int64_t limit, struct err *e)
 int store_event_prune(struct txn *t, int64_t before_ms, uint64_t keep, struct err *e)
 {
     FAILPOINT(e, "store.event_prune.before");
-    if (prune(t, EVENT_PRUNE_OLD, before_ms, e) < 0 || prune(t, EVENT_PRUNE_BEYOND, stmt_count(keep), e) < 0 ||
-        prune(t, AUDIT_PRUNE_OLD, before_ms, e) < 0)
+    if (prune(t, EVENT_PRUNE_OLD, before_ms, e) < 0 || prune(t, EVENT_PRUNE_BEYOND, stmt_count(keep), e) < 0)
         return -1;
     FAILPOINT(e, "store.event_prune.after");
     return 0;

@@ -8,7 +8,8 @@
 #include "base/str.h"
 
 #define JOB_COLUMNS                                                                                                              \
-    "id, kind, actor_user, project, actor_is_admin, request_id, address, target, status, direction, step, progress, attempts, "  \
+    "id, kind, actor_user, actor_user_id, project, actor_is_admin, request_id, address, target, status, direction, step, "       \
+    "progress, attempts, "                                                                                                       \
     "params, details, is_cancel_requested, after_job, timeout_ms, deadline_boot_ms, deadline_boot_id, not_before_ms, "           \
     "error_code, "                                                                                                               \
     "error_message, error_detail, created_at_ms, started_at_ms, updated_at_ms, ended_at_ms"
@@ -31,6 +32,7 @@ static const struct column job_columns[] = {
     COLUMN(COLUMN_CHARS, job, id),
     COLUMN(COLUMN_STRING, job, kind),
     COLUMN(COLUMN_CHARS, job, actor.user),
+    COLUMN(COLUMN_CHARS, job, actor.user_id),
     COLUMN(COLUMN_CHARS, job, actor.project),
     COLUMN(COLUMN_BOOL, job, actor.is_admin),
     COLUMN(COLUMN_CHARS, job, actor.request_id),
@@ -98,7 +100,7 @@ enum {
 
 static const char *const job_sql[JOB_STMT_COUNT] = {
     [JOB_INSERT] = "INSERT INTO job (" JOB_COLUMNS
-                   ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [JOB_EXISTS] = "SELECT 1 FROM job WHERE id = ?1",
     [JOB_GET] = "SELECT " JOB_COLUMNS " FROM job WHERE id = lower(?1) AND (?2 IS NULL OR project = ?2)",
     [JOB_MARKER] = "SELECT created_at_ms FROM job WHERE id = ?1 AND (?2 IS NULL OR project = ?2)",

@@ -420,6 +420,30 @@ static const char third_schema[] =
     ") STRICT, WITHOUT ROWID;"
     /* All that a project's sums read. */
     "CREATE INDEX vm_project_sizes ON vm (project, vcpus, memory_mib, disk_gib);"
+    "CREATE INDEX network_project ON network (project);"
+    "CREATE INDEX keypair_project ON keypair (project);"
+    /* The project that was there before there were limits has none, until an administrator sets some. */
+    "INSERT INTO quota SELECT p.id, r.value, -1 FROM project p, json_each('[\"vms\", \"vcpus\", \"memory_mib\", \"disk_gib\","
+    "  \"images\", \"networks\", \"ports\", \"keypairs\", \"tokens\"]') r WHERE p.name = 'default';"
+
+    /* A key is its sender's: another user of the project may send the same. */
+    "CREATE TABLE idempotency_3 ("
+    "  project TEXT NOT NULL,"
+    "  user_id TEXT NOT NULL,"
+    "  key TEXT NOT NULL,"
+    "  request TEXT NOT NULL,"
+    "  body_sha256 TEXT NOT NULL,"
+    "  status INTEGER NOT NULL,"
+    "  answer TEXT,"
+    "  location TEXT,"
+    "  created_at_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY (project, user_id, key)"
+    ") STRICT;"
+    "INSERT INTO idempotency_3 SELECT project, '', key, request, body_sha256, status, answer, location, created_at_ms"
+    "  FROM idempotency;"
+    "DROP TABLE idempotency;"
+    "ALTER TABLE idempotency_3 RENAME TO idempotency;"
+    "CREATE INDEX idempotency_created ON idempotency (created_at_ms);"
 
     "ALTER TABLE job ADD COLUMN actor_user_id TEXT;"
     "ALTER TABLE audit ADD COLUMN user_id TEXT;"

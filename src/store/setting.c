@@ -1,4 +1,4 @@
-/* store/setting: the daemon's memory of itself, the default project, and first answers to idempotency keys. */
+/* store/setting: the daemon's memory of itself, and first answers to idempotency keys. */
 #include "store/setting.h"
 
 #include "statement.h"
@@ -6,31 +6,16 @@
 
 #include "base/str.h"
 
-enum {
-    SETTING_FIND,
-    SETTING_SET,
-    PROJECT_DEFAULT,
-    PROJECT_NAME,
-    PROJECT_RESTORE,
-    IDEMPOTENCY_FIND,
-    IDEMPOTENCY_INSERT,
-    IDEMPOTENCY_PRUNE,
-    SETTING_STMT_COUNT
-};
+enum { SETTING_FIND, SETTING_SET, IDEMPOTENCY_FIND, IDEMPOTENCY_INSERT, IDEMPOTENCY_PRUNE, SETTING_STMT_COUNT };
 
 static const char *const setting_sql[SETTING_STMT_COUNT] = {
     [SETTING_FIND] = "SELECT value FROM setting WHERE key = ?1",
     [SETTING_SET] = "INSERT INTO setting (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    [PROJECT_DEFAULT] =
-        "SELECT p.id FROM domain d JOIN project p ON p.domain = d.id WHERE d.name = 'Default' AND p.name = 'default'",
-    [PROJECT_NAME] = "SELECT name FROM project WHERE id = ?1",
-    [PROJECT_RESTORE] = "INSERT INTO project (id, domain, name, description, is_enabled, created_at_ms)"
-                        " SELECT ?1, id, ?2, '', 1, ?3 FROM domain WHERE name = 'Default'"
-                        " ON CONFLICT (domain, name) DO UPDATE SET id = excluded.id",
-    [IDEMPOTENCY_FIND] = "SELECT status, answer, location, request = ?3 AND body_sha256 = ?4 FROM idempotency"
-                         " WHERE project = ?1 AND key = ?2",
-    [IDEMPOTENCY_INSERT] = "INSERT INTO idempotency (project, key, request, body_sha256, status, answer, location, created_at_ms)"
-                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [IDEMPOTENCY_FIND] = "SELECT status, answer, location, request = ?4 AND body_sha256 = ?5 FROM idempotency"
+                         " WHERE project = ?1 AND user_id = ?2 AND key = ?3",
+    [IDEMPOTENCY_INSERT] =
+        "INSERT INTO idempotency (project, user_id, key, request, body_sha256, status, answer, location, created_at_ms)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [IDEMPOTENCY_PRUNE] = "DELETE FROM idempotency WHERE created_at_ms < ?1",
 };
 const struct stmt_table setting_statements = { setting_sql, SETTING_STMT_COUNT };
@@ -75,48 +60,6 @@ int store_setting_set(struct txn *t, const char *key, const char *value, struct 
     return 0;
 }
 
-int store_project_default(struct txn *t, char out[33], struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_SETTING, PROJECT_DEFAULT);
-    int rc = stmt_row(st, e);
-
-    if (rc < 0)
-        return -1;
-    if (rc == 0)
-        return err_set(e, ERR_INTERNAL, "the database has no default project");
-    (void)str_copy(out, HEX32_LEN + 1, (const char *)sqlite3_column_text(st, 0));
-    return 0;
-}
-
-int store_project_name(struct txn *t, const char *id, char **out, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_SETTING, PROJECT_NAME);
-    int rc;
-
-    BIND(st, value_text(id));
-    rc = stmt_row(st, e);
-    if (rc <= 0)
-        return rc < 0 ? -1 : err_set(e, ERR_NOT_FOUND, "there is no project '%s'", id);
-    return copy_text(st, 0, out, e);
-}
-
-static int restore_project(struct txn *t, const char *id, const char *name, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_SETTING, PROJECT_RESTORE);
-
-    BIND(st, value_text(id), value_text(name), value_int(clock_wall_ms()));
-    return stmt_run(st, e);
-}
-
-int store_project_restore(struct txn *t, const char *id, const char *name, struct err *e)
-{
-    FAILPOINT(e, "store.project_restore.before");
-    if (restore_project(t, id, name, e) < 0)
-        return -1;
-    FAILPOINT(e, "store.project_restore.after");
-    return 0;
-}
-
 static int read_answer(sqlite3_stmt *st, struct idempotency *i, struct err *e)
 {
     AUTO_FREE char *answer = NULL;
@@ -137,7 +80,8 @@ int store_idempotency_find(struct txn *t, struct idempotency *i, struct err *e)
     AUTO_STMT st = stmt_use(t, STMT_SETTING, IDEMPOTENCY_FIND);
     int rc;
 
-    BIND(st, value_text(i->project), value_text(i->key), value_text(i->request), value_text(i->body_sha256));
+    BIND(st, value_text(i->project), value_text(i->user_id), value_text(i->key), value_text(i->request),
+         value_text(i->body_sha256));
     rc = stmt_row(st, e);
     if (rc != 0)
         return rc < 0 ? -1 : read_answer(st, i, e);
@@ -150,8 +94,9 @@ static int insert_answer(struct txn *t, const struct idempotency *i, struct err 
 {
     AUTO_STMT st = stmt_use(t, STMT_SETTING, IDEMPOTENCY_INSERT);
 
-    BIND(st, value_text(i->project), value_text(i->key), value_text(i->request), value_text(i->body_sha256), value_int(i->status),
-         value_text(i->answer), value_text(i->location), value_int(clock_wall_ms()));
+    BIND(st, value_text(i->project), value_text(i->user_id), value_text(i->key), value_text(i->request),
+         value_text(i->body_sha256), value_int(i->status), value_text(i->answer), value_text(i->location),
+         value_int(clock_wall_ms()));
     if (stmt_run(st, e) == 0)
         return 0;
     return e->code == ERR_CONFLICT ? err_set(e, ERR_CONFLICT, "another request with this Idempotency-Key was first") : -1;

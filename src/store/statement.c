@@ -11,10 +11,12 @@
 #include "base/str.h"
 
 const struct stmt_table *const stmt_tables[STMT_MODULE_COUNT] = {
-    [STMT_TXN] = &txn_statements,     [STMT_SETTING] = &setting_statements, [STMT_FLAVOR] = &flavor_statements,
-    [STMT_IMAGE] = &image_statements, [STMT_KEYPAIR] = &keypair_statements, [STMT_NETWORK] = &network_statements,
-    [STMT_PORT] = &port_statements,   [STMT_VM] = &vm_statements,           [STMT_VM_SEED] = &vm_seed_statements,
-    [STMT_JOB] = &job_statements,     [STMT_EVENT] = &event_statements,
+    [STMT_USER] = &user_statements,       [STMT_PROJECT] = &project_statements, [STMT_ROLE] = &role_statements,
+    [STMT_TOKEN] = &token_statements,     [STMT_TXN] = &txn_statements,         [STMT_SETTING] = &setting_statements,
+    [STMT_FLAVOR] = &flavor_statements,   [STMT_IMAGE] = &image_statements,     [STMT_KEYPAIR] = &keypair_statements,
+    [STMT_NETWORK] = &network_statements, [STMT_PORT] = &port_statements,       [STMT_VM] = &vm_statements,
+    [STMT_VM_SEED] = &vm_seed_statements, [STMT_JOB] = &job_statements,         [STMT_EVENT] = &event_statements,
+    [STMT_AUDIT] = &audit_statements,     [STMT_QUOTA] = &quota_statements,
 };
 
 /* Extended codes stand before the primary code that they belong to. */

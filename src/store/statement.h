@@ -16,6 +16,10 @@ struct txn;
 enum stmt_module {
     STMT_TXN,
     STMT_SETTING,
+    STMT_USER,
+    STMT_PROJECT,
+    STMT_ROLE,
+    STMT_TOKEN,
     STMT_FLAVOR,
     STMT_IMAGE,
     STMT_KEYPAIR,
@@ -25,6 +29,8 @@ enum stmt_module {
     STMT_VM_SEED,
     STMT_JOB,
     STMT_EVENT,
+    STMT_AUDIT,
+    STMT_QUOTA,
     STMT_MODULE_COUNT
 };
 
@@ -32,8 +38,10 @@ struct stmt_table {
     const char *const *sql;
     int count;
 };
+extern const struct stmt_table user_statements, project_statements, role_statements, token_statements;
 extern const struct stmt_table txn_statements, setting_statements, flavor_statements, image_statements, keypair_statements,
-    network_statements, port_statements, vm_statements, vm_seed_statements, job_statements, event_statements;
+    network_statements, port_statements, vm_statements, vm_seed_statements, job_statements, event_statements, audit_statements,
+    quota_statements;
 extern const struct stmt_table *const stmt_tables[STMT_MODULE_COUNT];
 
 /* The statements of one connection. */

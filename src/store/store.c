@@ -32,6 +32,9 @@ struct store {
     int64_t wait_ms;
     _Atomic int64_t refused_boot_ms; /* when a write last found the database locked to the end of its patience */
     _Atomic int64_t vm_version;
+    _Atomic uint64_t identity_version;
+    txn_fn *on_events; /* set before there is a second thread */
+    void *on_events_arg;
 };
 
 static int open_connections(struct store *s, const char *path, struct err *e)
@@ -68,6 +71,11 @@ int64_t store_vm_version(struct store *s)
     return atomic_load(&s->vm_version);
 }
 
+uint64_t store_identity_version(struct store *s)
+{
+    return atomic_load(&s->identity_version);
+}
+
 int64_t txn_next_vm_version(struct txn *t)
 {
     return atomic_fetch_add(&t->store->vm_version, 1) + 1;
@@ -89,6 +97,12 @@ int store_open(const char *path, struct store **out, struct err *e)
         return -1;
     *out = TAKE(s);
     return 0;
+}
+
+void store_on_events(struct store *s, txn_fn *fn, void *arg)
+{
+    s->on_events = fn;
+    s->on_events_arg = arg;
 }
 
 static void close_pool(struct conn_pool *p)
@@ -251,9 +265,13 @@ int txn_commit(struct txn *t, struct err *e)
     }
     /* What is committed stays so: the calls that wait for it are made, whatever this point says. */
     rc = FAILPOINT_EVAL(e, "store.commit.after");
+    if (t->changes_identity)
+        atomic_fetch_add(&t->store->identity_version, 1);
     txn_release(t);
     for (int i = 0; i < t->hook_count; i++)
         t->hooks[i].fn(t->hooks[i].arg);
+    if (t->has_events && t->store->on_events)
+        t->store->on_events(t->store->on_events_arg);
     return rc;
 }
 

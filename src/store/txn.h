@@ -19,12 +19,20 @@ struct txn {
     struct store *store;
     struct conn_pool *pool;
     struct conn *conn; /* NULL: it has ended */
+    bool changes_identity;
+    bool has_events; /* the store's listener is told after the commit */
     int hook_count;
     struct txn_hook hooks[TXN_HOOK_MAX];
 };
 
 /* The next number of the counter that every change of a VM's row takes; next_vm_version() in SQL is the same. */
 int64_t txn_next_vm_version(struct txn *t);
+
+/* Counts store_identity_version up when this is committed. */
+static inline void txn_touch_identity(struct txn *t)
+{
+    t->changes_identity = true;
+}
 
 /* How long a transaction waits for its connection and the database's lock. For tests: no other thread may use the store
  * meanwhile. */

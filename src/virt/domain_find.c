@@ -107,15 +107,28 @@ int libvirt_check_disk(struct libvirt *l, virDomainPtr domain, struct err *e)
     return path_is_instance(l->config->state_dir, path) ? 0 : foreign(e, "its first disk does not lie under state_dir/instances");
 }
 
+/* Unknown is not "none": a suspended VM must not be shown as stopped because libvirt went between two questions. */
+static int has_managed_save(virDomainPtr domain, bool *out, struct err *e)
+{
+    int rc = virDomainHasManagedSaveImage(domain, 0);
+
+    if (rc < 0 && libvirt_last_code() != VIR_ERR_NO_SUPPORT)
+        return libvirt_failed(e, "whether the domain's memory is saved cannot be read");
+    *out = rc == 1;
+    return 0;
+}
+
 int libvirt_domain_state(virDomainPtr domain, struct virt_state *out, struct err *e)
 {
     int state, reason;
+    bool is_saved = false;
 
     if (virDomainGetState(domain, &state, &reason, 0) < 0)
         return libvirt_failed(e, "the domain's state cannot be read");
-    *out = state_of(state, reason);
-    if (out->power == VIRT_STOPPED && virDomainHasManagedSaveImage(domain, 0) == 1)
-        *out = (struct virt_state){ VIRT_SUSPENDED, NULL };
+    struct virt_state now = state_of(state, reason);
+    if (now.power == VIRT_STOPPED && has_managed_save(domain, &is_saved, e) < 0)
+        return -1;
+    *out = is_saved ? (struct virt_state){ VIRT_SUSPENDED, NULL } : now;
     return 0;
 }
 

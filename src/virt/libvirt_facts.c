@@ -1,9 +1,8 @@
 /* virt/libvirt_facts: everything that a libvirt has, by a connection that can only read. What goes while it is looked at is left
  * out. */
-#include "connection.h"
 #include "facts_parts.h"
+#include "libvirt.h"
 #include "libvirt_error.h"
-#include "state.h"
 
 #include "base/str.h"
 
@@ -57,13 +56,14 @@ static int open_reader(const char *wanted, struct virt_facts *to, virConnectPtr 
 
 static int fill_domain(struct fact_domain *d, virDomainPtr domain, const char *xml, struct err *e)
 {
-    int state, reason, autostart = 0;
+    struct virt_state state;
+    int autostart = 0;
 
-    if (virDomainGetUUIDString(domain, d->id) < 0 || virDomainGetState(domain, &state, &reason, 0) < 0)
+    if (virDomainGetUUIDString(domain, d->id) < 0)
         return libvirt_failed(e, "a domain cannot be read");
-    d->power = state_of(state, reason).power;
-    if (d->power == VIRT_STOPPED && virDomainHasManagedSaveImage(domain, 0) == 1)
-        d->power = VIRT_SUSPENDED;
+    if (libvirt_domain_state(domain, &state, e) < 0)
+        return -1;
+    d->power = state.power;
     d->autostart = virDomainGetAutostart(domain, &autostart) == 0 && autostart;
     d->name = str_dup(virDomainGetName(domain));
     return d->name ? fact_domain_read(xml, d, e) : no_memory(e);

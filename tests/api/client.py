@@ -17,6 +17,7 @@ BINARY = os.environ.get("COMPUTED_BIN", str(ROOT / "build" / "test" / "computed"
 DOCUMENT = Document((ROOT / "src" / "api" / "native" / "openapi.json").read_text())
 READY = "computed: listening on "
 ROOM = {"cpu_overcommit": 1000, "memory_overcommit": 1000, "disk_overcommit": 1000, "memory_reserve_mib": 0, "disk_reserve_gib": 0}
+PASSWORD = "correct horse battery"
 DEADLINE_S = 90.0  # a sanitized build on a busy machine is slow; whoever waits goes on as soon as it is there
 
 
@@ -56,19 +57,40 @@ class Answer:
 
 
 class Client:
-    """Each answer is held against the OpenAPI document before a test sees it."""
+    """Each answer is held against the OpenAPI document before a test sees it. token: what each request carries; None: nothing."""
+    tls = None # an ssl.SSLContext when the server speaks it
 
-    def __init__(self, host, port):
-        self.host, self.port = host, port
+    def __init__(self, host, port, token=None):
+        self.host, self.port, self.token = host, port, token
+
+    def with_token(self, token):
+        """The same server, asked by somebody else; None: by nobody."""
+        other = Client(self.host, self.port, token)
+        other.tls = self.tls
+        return other
+
+    def as_user(self, name, password, project=None, **wanted):
+        """Logs in."""
+        answer = self.with_token(None).post("/v1/tokens", {"user": name, "password": password, "project": project, **wanted})
+        assert answer.status == 201, answer
+        return self.with_token(answer.json["token"])
+
+    def connection(self):
+        """Not connected yet."""
+        if self.tls:
+            return http.client.HTTPSConnection(self.host, self.port, timeout=90, context=self.tls)
+        return http.client.HTTPConnection(self.host, self.port, timeout=90)
 
     def call(self, method, path, body=None, headers=None):
         """body: bytes as they are, anything else as JSON, None for none."""
         headers = dict(headers or {})
+        if self.token:
+            headers.setdefault("X-Auth-Token", self.token)
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
         if body is not None:
             headers.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=90)
+        connection = self.connection()
         try:
             connection.request(method, path, body, headers)
             answer = Answer(connection.getresponse())
@@ -88,6 +110,9 @@ class Client:
 
     def patch(self, path, body):
         return self.call("PATCH", path, body)
+
+    def put(self, path, body=None):
+        return self.call("PUT", path, body)
 
     def delete(self, path):
         return self.call("DELETE", path)
@@ -134,6 +159,20 @@ class Client:
     def upload(self, ref, data):
         return self.call("PUT", f"/v1/images/{ref}/file", data, {"Content-Type": "application/octet-stream"})
 
+    def add_project(self, name):
+        answer = self.post("/v1/projects", {"name": name})
+        assert answer.status == 201, answer
+        return answer.json["id"]
+
+    def add_user(self, name, project=None, role="member", password=PASSWORD):
+        """A new user with a role in a project, logged in there; without a project, nobody's member and not logged in."""
+        answer = self.post("/v1/users", {"name": name, "password": password})
+        assert answer.status == 201, answer
+        if not project:
+            return None
+        assert self.put(f"/v1/projects/{project}/users/{name}/roles/{role}").status == 204
+        return self.as_user(name, password, project)
+
     def add_image(self, name, data=b"\0" * 65536, disk_format="raw"):
         answer = self.post("/v1/images", {"name": name, "disk_format": disk_format})
         assert answer.status == 201, answer
@@ -142,7 +181,7 @@ class Client:
 
 
 class Daemon(Client):
-    """computed on a free port, on a fake hypervisor, in a directory of its own."""
+    """computed on a free port, on a fake hypervisor, in a directory of its own. With auth="token" its own calls are the administrator's."""
 
     def __init__(self, directory, **settings):
         self.directory = pathlib.Path(directory)
@@ -153,7 +192,14 @@ class Daemon(Client):
         self.arm("")
         self.settings = {"listen": "127.0.0.1:0", "state_dir": self.state, "libvirt_uri": f"fake://{self.domains}", "virt_type": "auto",
                          "auth": "none", "template_dir": ROOT / "templates", "stop_grace": "1s", "guest_port": 0, **ROOM, **settings}
+        self.token = None
+        if self.settings["auth"] == "token":
+            done = self.command("init")
+            assert done.returncode == 0, done.stderr
+            self.admin_password = done.stdout.split()[-1]
         self.start()
+        if self.settings["auth"] == "token":
+            self.token = self.as_user("admin", self.admin_password).token
 
     def environment(self):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("COMPUTED_")}
@@ -171,8 +217,8 @@ class Daemon(Client):
         self.process = subprocess.Popen([BINARY], stdout=subprocess.PIPE, stderr=self.log, env=environment)
         line = self._first_line()
         assert line.startswith(READY), f"no ready line but {line!r}; the log: {self.log_text()[-2000:]}"
-        url = urllib.parse.urlsplit(line.removeprefix(READY).strip())
-        super().__init__(url.hostname, url.port)
+        url = urllib.parse.urlsplit(line.removeprefix(READY).strip().split(", ")[0])
+        super().__init__(url.hostname, url.port, self.token)
 
     def _first_line(self):
         readable, _, _ = select.select([self.process.stdout], [], [], DEADLINE_S)

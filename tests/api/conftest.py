@@ -33,6 +33,12 @@ def daemon():
     yield from running()
 
 
+@pytest.fixture(scope="module")
+def cloud():
+    """Like `daemon`, but it wants tokens. Its own calls are the administrator's."""
+    yield from running({"auth": "token"})
+
+
 @pytest.fixture
 def own(request):
     """@pytest.mark.settings(key=value, …) sets configuration keys."""

@@ -22,6 +22,9 @@ FORMATS = {
     "date-time": lambda v: bool(datetime.datetime.strptime(v, RFC3339)),
 }
 SAY_NOTHING = {"description", "default", "x-action"}
+# What a keyword says something about; the others are about any value.
+ABOUT = {**dict.fromkeys(("properties", "required", "additionalProperties", "unevaluatedProperties", "minProperties", "maxProperties"), dict),
+         **dict.fromkeys(("items", "maxItems", "uniqueItems"), list), **dict.fromkeys(("format", "pattern", "minLength", "maxLength"), str)}
 
 
 class Mismatch(AssertionError):
@@ -87,7 +90,7 @@ class Document:
             if not any(TYPES[t](value) for t in types):
                 raise Mismatch(f"{where}: {value!r} is no {schema['type']}")
         for keyword, argument in schema.items():
-            if keyword in SAY_NOTHING or keyword == "type":
+            if keyword in SAY_NOTHING or keyword == "type" or not isinstance(value, ABOUT.get(keyword, object)):
                 continue
             getattr(self, "_" + keyword)(schema, argument, value, where)
 
@@ -99,12 +102,11 @@ class Document:
             known |= self.members(part)
         return known
 
-    # One method a keyword. A keyword says nothing about values of other types.
+    # One method a keyword; ABOUT says for which values.
     def _properties(self, schema, argument, value, where):
-        if isinstance(value, dict):
-            for name, part in argument.items():
-                if name in value:
-                    self.check(part, value[name], f"{where}.{name}")
+        for name, part in argument.items():
+            if name in value:
+                self.check(part, value[name], f"{where}.{name}")
 
     def _required(self, schema, argument, value, where):
         missing = [name for name in argument if name not in value]
@@ -149,16 +151,15 @@ class Document:
             raise Mismatch(f"{where}: {value!r} is not {argument!r}")
 
     def _format(self, schema, argument, value, where):
-        if isinstance(value, str):
-            try:
-                fits = FORMATS[argument](value)
-            except ValueError:
-                fits = False
-            if not fits:
-                raise Mismatch(f"{where}: {value!r} is no {argument}")
+        try:
+            fits = FORMATS[argument](value)
+        except ValueError:
+            fits = False
+        if not fits:
+            raise Mismatch(f"{where}: {value!r} is no {argument}")
 
     def _pattern(self, schema, argument, value, where):
-        if isinstance(value, str) and not re.search(argument, value):
+        if not re.search(argument, value):
             raise Mismatch(f"{where}: {value!r} does not fit {argument}")
 
     @staticmethod

@@ -1,7 +1,10 @@
 """The command line client against the daemon: exit statuses, tables, JSON, and that a failed upload leaves no image."""
+import errno
 import json
 import os
 import pathlib
+import pty
+import select
 import socket
 import stat
 import subprocess
@@ -10,23 +13,25 @@ import threading
 import pytest
 
 import iso9660
-from client import BINARY, eventually
+from client import BINARY, DEADLINE_S, PASSWORD, eventually
 
 COMPUTECTL = str(pathlib.Path(BINARY).parent / "computectl")
 
 
 class Ctl:
-    def __init__(self, url):
-        self.url = url
+    """home: where a login is kept; url None: whatever it finds there. Further settings are environment variables."""
 
-    def __call__(self, *words, status=0):
-        environment = {**os.environ, "COMPUTED_URL": self.url}
-        done = subprocess.run([COMPUTECTL, *words], env=environment, capture_output=True, text=True, timeout=120)
+    def __init__(self, url, home="/nonexistent", **settings):
+        self.environment = {key: value for key, value in os.environ.items() if not key.startswith(("COMPUTED_", "XDG_"))}
+        self.environment.update({"HOME": str(home), **settings}, **({"COMPUTED_URL": url} if url else {}))
+
+    def __call__(self, *words, status=0, given=""):
+        done = subprocess.run([COMPUTECTL, *words], env=self.environment, input=given, capture_output=True, text=True, timeout=120)
         assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
         return done.stdout if status == 0 else done.stderr
 
-    def json(self, *words):
-        return json.loads(self(*words, "--json"))
+    def json(self, *words, **options):
+        return json.loads(self(*words, "--json", **options))
 
 
 @pytest.fixture
@@ -232,3 +237,198 @@ def answer_once(server, body):
     with connection:
         assert connection.recv(65536).startswith(b"GET /health HTTP/1.1\r\nHost: localhost\r\n")
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+# ---- with tokens ----
+@pytest.fixture
+def url(cloud):
+    return f"http://{cloud.host}:{cloud.port}"
+
+
+@pytest.fixture
+def admin(cloud, url, tmp_path):
+    """Logged in as the administrator."""
+    ctl = Ctl(None, tmp_path)
+    ctl("login", "--url", url, given=cloud.admin_password + "\n")
+    return ctl
+
+
+def test_login_and_logout(cloud, url, tmp_path):
+    ctl = Ctl(url, tmp_path)
+    assert "unauthorized" in ctl("whoami", status=1) and "computectl login" in ctl("whoami", status=1)
+    assert "unauthorized" in ctl("login", given="wrong password\n", status=1)
+    shown = ctl("login", given=cloud.admin_password + "\n")
+    file = tmp_path / ".config" / "computed" / "credentials"
+    kept = json.loads(file.read_text())
+    assert kept["url"] == url and kept["token"] not in shown and "expires_at" in shown
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert ctl.json("whoami")["user_name"] == "admin"
+    assert Ctl(None, tmp_path).json("whoami")["user_name"] == "admin", "the address is kept too"
+    ctl("logout")
+    assert not file.exists()
+    assert cloud.with_token(kept["token"]).get("/v1/me").status == 401
+    assert "unauthorized" in ctl("whoami", status=1)
+
+
+def test_logout_with_a_token_that_has_ended(cloud, admin, tmp_path):
+    file = tmp_path / ".config" / "computed" / "credentials"
+    cloud.with_token(json.loads(file.read_text())["token"]).delete("/v1/tokens/current")
+    admin("logout")
+    assert not file.exists()
+
+
+def test_login_to_a_project(cloud, url, tmp_path, name):
+    project = cloud.add_project(name)
+    cloud.add_user(name, project)
+    ctl = Ctl(url, tmp_path)
+    ctl("login", "--user", name, "--project", name, given=PASSWORD + "\n")
+    me = ctl.json("whoami")
+    assert (me["user_name"], me["project"], me["roles"]) == (name, project, ["reader", "member"])
+    assert "forbidden" in ctl("user", "list", status=1)
+
+
+def test_a_token_from_the_environment(cloud, url, name):
+    member = cloud.add_user(name, "default")
+    assert Ctl(url, COMPUTED_TOKEN=member.token).json("whoami")["user_name"] == name
+
+
+def test_a_kept_token_is_shown_to_nobody_else(admin, tmp_path):
+    seen = []
+    with socket.socket(socket.AF_INET) as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                seen.append(connection.recv(65536))
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        admin("health", "--url", f"http://127.0.0.1:{server.getsockname()[1]}")
+        thread.join()
+    assert seen[0].startswith(b"GET /health ") and b"token" not in seen[0].lower()
+
+
+def read_terminal(fd):
+    """b"" at the end."""
+    readable, _, _ = select.select([fd], [], [], DEADLINE_S)
+    assert readable, "nothing more comes"
+    try:
+        return os.read(fd, 4096)
+    except OSError as error:
+        assert error.errno == errno.EIO  # the other side is closed
+        return b""
+
+
+def type_at_terminal(ctl, words, lines):
+    """What a terminal shows when somebody types a line at each prompt; and the exit status."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([COMPUTECTL, *words], env=ctl.environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    shown = b""
+    for line in lines:
+        while not shown.endswith(b": "):
+            more = read_terminal(ours)
+            assert more, shown
+            shown += more
+        os.write(ours, line)
+        shown += b"|"
+    while more := read_terminal(ours):
+        shown += more
+    os.close(ours)
+    return shown.decode(), process.wait(120)
+
+
+def test_a_terminal_shows_no_password(cloud, url, tmp_path, name):
+    ctl = Ctl(url, tmp_path)
+    shown, status = type_at_terminal(ctl, ["login"], [cloud.admin_password.encode() + b"\n"])
+    assert status == 0 and "Password of admin: " in shown and cloud.admin_password not in shown
+    shown, status = type_at_terminal(ctl, ["user", "create", name], [PASSWORD.encode() + b"\n"] * 2)
+    assert status == 0 and "again" in shown and PASSWORD not in shown
+    assert cloud.get(f"/v1/users/{name}").json["has_password"] is True
+    shown, status = type_at_terminal(ctl, ["user", "create", f"{name}-b"], [b"one password\n", b"two passwords\n"])
+    assert status == 1 and "two passwords" in shown.split("|")[-1] and cloud.get(f"/v1/users/{name}-b").status == 404
+    shown, status = type_at_terminal(ctl, ["user", "create", f"{name}-b"], [b"half a pass\x03"])
+    assert status == 1 and "cancelled" in shown and "half" not in shown
+
+
+def test_users(cloud, admin, url, tmp_path, name):
+    created = admin.json("user", "create", name, "--description", "who", given=PASSWORD + "\n")
+    assert (created["name"], created["description"], created["has_password"]) == (name, "who", True)
+    assert "has at most" in admin("user", "create", f"{name}-b", given="x" * 2000, status=1)
+    assert "invalid_field" in admin("user", "create", f"{name}-b", given="short\n", status=1)
+    assert name in admin("user", "list")
+    admin("user", "disable", name)
+    assert cloud.get(f"/v1/users/{name}").json["enabled"] is False
+    admin("user", "enable", name)
+    assert cloud.get(f"/v1/users/{name}").json["enabled"] is True
+    admin("role", "grant", name, "default", "reader")
+    admin("user", "set-password", name, given="another password\n")
+    other = Ctl(url, tmp_path / "other")
+    other("login", "--user", name, given="another password\n")
+    assert "unauthorized" in other("user", "set-password", name, given="wrong\nthird password\n", status=1)
+    other("user", "set-password", name, given="another password\nthird password\n")
+    assert other.json("whoami")["user_name"] == name
+    other("login", "--user", name, given="third password\n")
+    admin("user", "delete", name)
+    assert "user_not_found" in admin("user", "delete", name, status=1)
+
+
+def test_projects_and_roles(cloud, admin, name):
+    assert admin.json("project", "create", name, "--description", "what")["description"] == "what"
+    assert name in admin("project", "list")
+    cloud.add_user(name)
+    admin("role", "grant", name, name, "member")
+    line = admin("role", "list", "--user", name).splitlines()[1]
+    assert line.split() == [name, name, "member"]
+    assert admin.json("role", "list", "--project", name)["role_assignments"][0]["user_name"] == name
+    admin("role", "revoke", name, name, "member")
+    assert admin.json("role", "list", "--user", name)["role_assignments"] == []
+    assert "role_not_found" in admin("role", "grant", name, name, "king", status=1)
+    admin("project", "disable", name)
+    assert cloud.get(f"/v1/projects/{name}").json["enabled"] is False
+    admin("project", "enable", name)
+    admin("project", "delete", name)
+    assert cloud.get(f"/v1/projects/{name}").status == 404
+
+
+def test_working_in_a_project(cloud, admin, name):
+    project = cloud.add_project(name)
+    key = admin.json("keypair", "create", name, "--project", name)
+    assert key["project"] == project
+    assert name in admin("keypair", "list", "--project", name)
+    assert name not in admin("keypair", "list")
+    assert name in admin("keypair", "list", "--all-projects")
+    admin("keypair", "delete", name, "--project", project)
+    assert "project_not_found" in admin("keypair", "list", "--project", "nothing", status=1)
+
+
+def test_tokens(cloud, admin, url):
+    secret = admin("token", "create", "--name", "ci", "--role", "reader", "--lifetime", "1h").strip()
+    me = Ctl(url, COMPUTED_TOKEN=secret).json("whoami")
+    assert me["roles"] == ["reader"]
+    assert "ci" in admin("token", "list") and secret not in admin("token", "list")
+    admin("token", "revoke", me["token"])
+    assert cloud.with_token(secret).get("/v1/me").status == 401
+    assert "token_not_found" in admin("token", "revoke", me["token"], status=1)
+
+
+def test_quotas(cloud, admin, name):
+    cloud.add_project(name)
+    assert "LIMIT" in admin("quota", "set", name, "--limit", "vms=10", "--limit", "vcpus=none", "--limit", "images=default")
+    assert admin.json("quota", "show", "--project", name)["limits"]["vms"] == {"used": 0, "limit": 10}
+    assert next(line.split() for line in admin("quota", "show", "--project", name).splitlines() if line.startswith("vms")) == ["vms", "0", "10"]
+    for wrong in ("vms", "vms=", "vms=-1", "vms=many"):
+        assert "--limit wants" in admin("quota", "set", name, "--limit", wrong, status=1)
+    assert "invalid_field" in admin("quota", "set", name, "--limit", "cats=1", status=1)
+
+
+def test_audit(cloud, admin, name):
+    admin("project", "create", name)
+    lines = admin("audit", "--action", "project:create", "--user", "admin").splitlines()
+    assert lines[0].startswith("AT") and all("project:create" in line for line in lines[1:]) and len(lines) > 1
+    assert len(admin("audit", "--lines", "1").splitlines()) == 2
+    assert admin.json("audit", "--lines", "1")["audit"][0]["seq"] > 0
+    assert "at most" in admin("audit", "--lines", "5000", status=1)

@@ -7,6 +7,8 @@ import pytest
 
 from client import by_age, eventually
 
+RECOVERED_S = 10.0
+
 
 def test_a_life(daemon, name):
     data = os.urandom(300000) + bytes(100)
@@ -99,7 +101,8 @@ def test_larger_than_any_json_body(daemon, name):
     assert daemon.get(f"/v1/images/{name}").json["size_bytes"] == 8 << 20
 
 
-def test_an_upload_that_breaks_off(daemon, name):
+def begin_upload(daemon, name):
+    """An image of which some bytes have come, and the connection that would bring the rest."""
     image = daemon.post("/v1/images", {"name": name, "disk_format": "raw"}).json
     connection = http.client.HTTPConnection(daemon.host, daemon.port, timeout=30)
     connection.putrequest("PUT", f"/v1/images/{image['id']}/file")
@@ -107,10 +110,39 @@ def test_an_upload_that_breaks_off(daemon, name):
     connection.endheaders()
     connection.send(bytes(1 << 16))
     eventually(lambda: daemon.get(f"/v1/images/{name}").json["status"] == "saving", "the upload has begun")
+    return image, connection
+
+
+def test_an_upload_that_breaks_off(daemon, name):
+    image, connection = begin_upload(daemon, name)
     assert daemon.upload(image["id"], b"x" * 1000).code == "conflict"
     connection.close()
     eventually(lambda: daemon.get(f"/v1/images/{name}").json["status"] == "queued", "the image waits for its bytes again")
     assert daemon.upload(image["id"], b"\0" * 4096).status == 204
+
+
+def test_uploads_that_break_off_while_the_database_cannot_be_written(own):
+    uploads = [begin_upload(own, name) for name in ("a", "b")]
+    own.arm("store.commit.before=error(disk_full)")
+    for _, connection in uploads:
+        connection.close()
+    eventually(lambda: own.log_text().count("stays saving") == 2, "it knows")
+    assert [image["status"] for image in own.get("/v1/images").json["images"] if image["name"] in ("a", "b")] == ["saving", "saving"]
+    own.arm("")
+    for image, _ in uploads:
+        eventually(lambda: own.get(f"/v1/images/{image['id']}").json["status"] == "queued", "the image waits for its bytes again", RECOVERED_S)
+        assert own.upload(image["id"], b"\0" * 4096).status == 204
+
+
+def test_an_upload_that_cannot_be_given_up_at_the_end(own):
+    image, connection = begin_upload(own, "a")
+    own.arm("store.commit.before=error(disk_full)")
+    connection.close()
+    eventually(lambda: "stays saving" in own.log_text(), "it knows")
+    own.stop()
+    own.arm("")
+    own.start()
+    assert own.get(f"/v1/images/{image['id']}").json["status"] == "queued"
 
 
 def test_an_upload_to_nothing(daemon):

@@ -3,15 +3,19 @@ import subprocess
 
 import pytest
 
-from client import BINARY, DOCUMENT, ROOT
+from client import BINARY, DOCUMENT, PASSWORD, ROOT
 from openapi import Mismatch
 
 # On a server of its own: it is no part of the API.
-GUESTS_ROUTE = ("POST", "/v1/phone-home/{id}/{token}", "vm:phone-home")
+GUESTS_ROUTE = ("POST", "/v1/phone-home/{id}/{token}", "vm:phone-home", "public")
 
 
 def described():
-    return sorted((method, path, operation["x-action"]) for method, path, _, operation in DOCUMENT.routes)
+    return sorted((method, path, operation["x-action"], operation["x-role"]) for method, path, _, operation in DOCUMENT.routes)
+
+
+def parameters_of(operation):
+    return [DOCUMENT.resolve(parameter) for parameter in operation.get("parameters", [])]
 
 
 def test_the_daemon_serves_the_file(daemon):
@@ -24,6 +28,26 @@ def test_the_same_routes(daemon):
     routes = sorted(tuple(line.split()) for line in printed.splitlines())
     assert GUESTS_ROUTE in routes
     assert [route for route in routes if route != GUESTS_ROUTE] == described()
+
+
+def test_routes_are_printed_in_columns():
+    lines = subprocess.run([BINARY, "--print-routes"], check=True, capture_output=True, text=True).stdout.splitlines()
+    assert len({tuple(line.index(word) for word in line.split()[1:2] + line.split()[2:3]) for line in lines}) == 1
+    assert {line.rindex(" ") for line in lines} == {lines[0].rindex(" ")}
+
+
+def test_whoever_has_credentials_may_name_a_project():
+    for method, path, _, operation in DOCUMENT.routes:
+        names = [parameter["name"] for parameter in parameters_of(operation) if parameter["in"] == "query"]
+        assert len(set(names)) == len(names), (method, path)
+        assert ("project" in names) == (operation["x-role"] != "public"), (method, path)
+
+
+def test_what_is_not_public_wants_credentials():
+    assert DOCUMENT.root["security"] == [{name: []} for name in DOCUMENT.root["components"]["securitySchemes"]]
+    for method, path, _, operation in DOCUMENT.routes:
+        assert (operation.get("security") == []) == (operation["x-role"] == "public"), (method, path)
+        assert ("401" in operation["responses"]) == (operation["x-role"] != "public" or path == "/v1/tokens"), (method, path)
 
 
 def test_the_guests_route_is_not_here(daemon):
@@ -57,6 +81,30 @@ def test_every_route_answers_as_described(own):
     own.done(call("post", "/v1/networks", {"name": "walk"}))
     call("get", "/v1/networks")
     call("get", "/v1/networks/walk")
+    call("get", "/v1/events")
+    call("get", "/v1/me")
+    call("post", "/v1/users", {"name": "walk", "password": PASSWORD})
+    call("get", "/v1/users")
+    call("get", "/v1/users/walk")
+    call("patch", "/v1/users/walk", {"description": "walks"})
+    call("post", "/v1/projects", {"name": "walk"})
+    call("get", "/v1/projects")
+    call("get", "/v1/projects/walk")
+    call("patch", "/v1/projects/walk", {"description": "is walked in"})
+    call("put", "/v1/projects/walk/quota", {"vms": 5})
+    call("get", "/v1/projects/walk/quota")
+    call("get", "/v1/roles")
+    call("put", "/v1/projects/walk/users/walk/roles/member")
+    call("get", "/v1/role-assignments")
+    token = call("post", "/v1/tokens", {"user": "walk", "password": PASSWORD}).json["id"]
+    call("get", "/v1/tokens")
+    call("get", f"/v1/tokens/{token}?project=*")
+    call("delete", f"/v1/tokens/{token}?project=*")
+    call("delete", "/v1/projects/walk/users/walk/roles/member")
+    call("delete", "/v1/projects/walk")
+    call("delete", "/v1/users/walk")
+    call("get", "/v1/quota")
+    call("get", "/v1/audit")
     call("get", "/v1/host")
     call("get", "/v1/doctor")
     call("post", "/v1/flavors", {"name": "walk", "vcpus": 1, "memory_mib": 64, "disk_gib": 1})
@@ -84,7 +132,7 @@ def test_every_route_answers_as_described(own):
     hanging = own.post("/v1/vms", {"name": "walk", "image": "tiny", "flavor": "small"})
     call("delete", hanging.headers["Location"])
     own.wait(hanging)
-    assert sorted(called) == [(method, path) for method, path, _ in described()]
+    assert sorted(called) == [(method, path) for method, path, _, _ in described()]
     assert {route: statuses for route, statuses in called.items() if not statuses <= {200, 201, 202, 204}} == {}
 
 

@@ -5,7 +5,7 @@ import pytest
 
 REFUSED_QUERIES = [
     ("/health?x=1", "x"), ("/openapi.json?pretty=1", "pretty"), ("/v1/vms?sort=name", "sort"), ("/v1/flavors?limit=3", "limit"),
-    ("/v1/vms?limit=1&limit=2", "limit"), ("/v1/images?name=a", "name"), ("/v1/operations?project=a", "project"),
+    ("/v1/vms?limit=1&limit=2", "limit"), ("/v1/images?name=a", "name"), ("/v1/operations?projects=a", "projects"),
     ("/v1/vms?limit=0", "limit"), ("/v1/vms?limit=1001", "limit"), ("/v1/vms?limit=-1", "limit"), ("/v1/vms?limit=", "limit"),
     ("/v1/vms?limit=1e2", "limit"), ("/v1/vms?limit=%2010", "limit"), ("/v1/vms?limit=18446744073709551617", "limit"),
     ("/v1/images?limit=0", "limit"), ("/v1/operations?limit=0", "limit"),

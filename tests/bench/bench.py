@@ -18,6 +18,7 @@ import tempfile
 import time
 import uuid
 
+import events
 from figures import Row, Target, save, table
 from rig import ROOT, URI, Client, Daemon, Failed, Helper, interleaved, ms_since, process_ms, wrk
 
@@ -234,6 +235,9 @@ class Bench:
             what = path.replace(self.ids[0], "{id}")
             self.add(f"GET {what}, {size} bytes", "req/s", found[path], f"bare libmicrohttpd, {size} bytes", found[size])
 
+    def streams(self):
+        self.rows += events.measure(self.daemon, self.client)
+
     def run(self):
         for step, text in (
             (self.first_start, "first start, with the probe"),
@@ -251,6 +255,7 @@ class Bench:
             (self.reads_with_guests, "reads, 1000 VMs, some running"),
             (self.load, "load"),
             (lambda: self.memory("after the load"), "memory"),
+            (self.streams, "event streams"),
             (lambda: self.restarts("1000 VMs"), "restarts, 1000 VMs"),
             (lambda: self.memory("1000 VMs, after a restart"), "memory"),
         ):

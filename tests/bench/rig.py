@@ -91,7 +91,8 @@ class Daemon:
     def __init__(self, state_dir, log):
         self.env = dict(os.environ, COMPUTED_LISTEN="127.0.0.1:0", COMPUTED_STATE_DIR=str(state_dir), COMPUTED_VIRT_TYPE="qemu",
                         COMPUTED_LIBVIRT_URI=URI, COMPUTED_CPU_OVERCOMMIT="1000", COMPUTED_MEMORY_OVERCOMMIT="1000",
-                        COMPUTED_DISK_OVERCOMMIT="1000", COMPUTED_GUEST_PORT="0")
+                        COMPUTED_DISK_OVERCOMMIT="1000", COMPUTED_GUEST_PORT="0",
+                        COMPUTED_EVENT_CONNECTIONS="10500")
         self.log = log
         self.process = None
         self.port = 0

@@ -10,6 +10,7 @@ flags=(-std=gnu11 -O2 -Wall -Wextra -Werror -Iinclude -pthread)
 read -ra libvirt <<<"$(pkg-config --cflags --libs libvirt libvirt-qemu libxml-2.0 jansson nettle inih)"
 read -ra microhttpd <<<"$(pkg-config --cflags --libs libmicrohttpd)"
 gcc "${flags[@]}" -o build/bench/raw_libvirt tests/bench/raw_libvirt.c build/lib/virt.a build/lib/model.a build/lib/base.a "${libvirt[@]}"
+gcc "${flags[@]}" -o build/bench/listeners tests/bench/listeners.c
 gcc "${flags[@]}" -o build/bench/hello tests/bench/hello.c "${microhttpd[@]}"
 
 exec tests/lib/private_libvirt.py tests/bench/bench.py "$@"

@@ -24,6 +24,7 @@ from client import BINARY
 SETTLE_S = 30.0  # many are under way at once, and a delete waits for its turn
 NOUNS = ("vms", "networks", "keypairs")
 KILL_EVERY_S = (0.2, 1.5)
+BACKLOG = 24  # clients ask faster than libvirt does: beyond so many open operations they wait
 
 
 @dataclasses.dataclass
@@ -50,7 +51,10 @@ class Worker(threading.Thread):
     def run(self):
         try:
             while not self.over.is_set():
-                self.chance.choice([self.create, self.create, self.change, self.delete])()
+                if len(self.rig.open_jobs()) > BACKLOG:
+                    self.over.wait(0.05)
+                else:
+                    self.chance.choice([self.create, self.create, self.change, self.delete])()
         except Exception as error:  # the main thread's to raise
             self.error = error
 

@@ -36,6 +36,7 @@ ON_LIBVIRT_ALONE = {"libvirtd", "both"}
 NO_ERROR = {"store.commit.after"}
 # Whoever looks at VMs from time to time passes these; a read may be the one who does, and then no operation is at its point.
 DRY_RUNS = 3
+LEAST = 2  # cases of each operation and fault that any sample has
 REACH_S = 1.0  # after all has ended, a point that was to be passed is waited for so long
 GROUND = "/var/tmp"  # every parent can be passed by QEMU's user
 
@@ -264,6 +265,16 @@ def cases_of(operation, passes, faults, is_real):
                     yield Case(operation, point, nth, fault)
 
 
+def sample(cases, every, first):
+    """Of each fault's cases one of so many, but LEAST at least; `first` says with which one it begins."""
+    taken = []
+    for fault in FAULTS:
+        mine = [case for case in cases if case.fault == fault]
+        step = max(1, min(every, len(mine) // LEAST))
+        taken += mine[first % step::step]
+    return [case for case in cases if case in taken]
+
+
 class Tally:
     """What is published of one operation."""
 
@@ -292,7 +303,7 @@ class Tally:
 
 
 def measure(bench, operation, faults, every=1, first=0):
-    """every, first: which of the cases are of the sample."""
+    """every, first: as in sample()."""
     began = time.monotonic()
     try:
         passes = bench.passes(operation)
@@ -302,16 +313,13 @@ def measure(bench, operation, faults, every=1, first=0):
         bench.renew()
         return tally
     tally = Tally(operation, passes)
-    cases = list(cases_of(operation, passes, faults, bench.is_real))
-    every = min(every, len(cases))
-    for number, case in enumerate(cases):
-        if number % every == first % every:
-            outcome = bench.run(case)
-            tally.add(case, outcome)
-            if outcome.reason:
-                print(f"FAILED {case}: {outcome.reason}", flush=True)
-            elif not outcome.is_reached:
-                print(f"not reached: {case}", flush=True)
+    for case in sample(list(cases_of(operation, passes, faults, bench.is_real)), every, first):
+        outcome = bench.run(case)
+        tally.add(case, outcome)
+        if outcome.reason:
+            print(f"FAILED {case}: {outcome.reason}", flush=True)
+        elif not outcome.is_reached:
+            print(f"not reached: {case}", flush=True)
     print(f"{operation.name}: {tally.points} points, {sum(tally.passed.values())} of {sum(tally.total.values())} passed, "
           f"{sum(tally.unreached.values())} not reached, slowest {tally.slowest_s:.2f} s, {time.monotonic() - began:.0f} s in all", flush=True)
     return tally
@@ -330,7 +338,7 @@ def main():
     parser.add_argument("--only", action="append", default=[], metavar="WORD", help="operations whose name has it")
     parser.add_argument("--fault", action="append", choices=FAULTS)
     parser.add_argument("--slice", default="0/1", metavar="K/N", help="of the operations the Kth and every Nth after it")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth case")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth case of each fault")
     parser.add_argument("--out", type=pathlib.Path)
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was begun is taken back

@@ -38,7 +38,10 @@ EFFECTS = {
     "store_adopt_new": ["store.adopt"],
     "store_event_add": ["store.event_add"],
     "store_audit_add": ["store.audit_add"],
+    "store_audit_add_at": ["store.audit_add"],
+    "store_audit_prune": ["store.audit_prune"],
     "store_event_prune": ["store.event_prune"],
+    "store_quota_set": ["store.quota_set"],
     "store_flavor_insert": ["store.flavor_insert"],
     "store_flavor_delete": ["store.flavor_delete"],
     "store_image_insert": ["store.image_insert"],
@@ -66,6 +69,18 @@ EFFECTS = {
     "store_port_pick_address": ["store.port_pick_address"],
     "store_setting_set": ["store.setting_set"],
     "store_project_restore": ["store.project_restore"],
+    "store_project_insert": ["store.project_insert"],
+    "store_project_change": ["store.project_change"],
+    "store_project_delete": ["store.project_delete"],
+    "store_role_grant": ["store.role_grant"],
+    "store_role_revoke": ["store.role_revoke"],
+    "store_token_insert": ["store.token_insert"],
+    "store_token_delete": ["store.token_delete"],
+    "store_token_delete_others": ["store.token_delete_others"],
+    "store_token_prune": ["store.token_prune"],
+    "store_user_insert": ["store.user_insert"],
+    "store_user_change": ["store.user_change"],
+    "store_user_delete": ["store.user_delete"],
     "store_idempotency_insert": ["store.idempotency_insert"],
     "store_idempotency_prune": ["store.idempotency_prune"],
     "store_open": ["store.migrate"],
@@ -100,7 +115,7 @@ EFFECTS = {
 }
 # These read, or change memory, or a transaction that is nothing before its commit.
 HARMLESS = set("""
-    store_hurry disk_close disk_is_empty disk_state_dir disk_scan_unknown disk_space disk_image_path disk_overlay_path disk_console_path disk_overlay_check
+    store_hurry disk_close disk_is_empty disk_database_path disk_state_dir disk_scan_unknown disk_space disk_image_path disk_overlay_path disk_console_path disk_overlay_check
     disk_overlay_read disk_console_follow disk_console_read disk_upload_finish disk_image_open disk_facts_read disk_facts_free disk_facts_find
     disk_facts_hash disk_facts_check inspect_image qcow2_info_done qcow2_read disk_seed_path sidecar_noun_to_string disk_sidecar_exists
     disk_sidecar_read disk_sidecar_each disk_instance_each transfer_check_url transfer_child_main
@@ -108,9 +123,11 @@ HARMLESS = set("""
     store_image_list store_job_get store_job_list store_job_is_cancel_requested store_job_count_open store_keypair_resolve store_keypair_list
     store_network_get store_network_resolve store_network_find_default store_network_list store_network_all store_port_list_by_vm
     store_port_list_by_network store_port_count_by_network store_port_attach store_port_has_mac store_port_check_address store_setting_find
-    store_project_default store_project_name store_idempotency_find store_close store_check txn_read txn_write txn_write_within txn_free
+    store_domain_default store_user_find store_user_get store_user_list store_project_get store_project_list store_project_contents
+    store_role_list store_role_mask store_role_assignments store_role_count_administrators store_token_get store_token_list
+    store_token_grant store_token_grant_by_id token_grant_done store_identity_version store_project_default store_project_name store_idempotency_find store_close store_check txn_read txn_write txn_write_within txn_free
     txn_after_commit store_vm_version store_vm_get store_vm_resolve store_vm_list store_vm_states store_vm_list_unready store_vm_next_expiring
-    store_vm_has_hostname store_vm_promises store_vm_count_by_image store_vm_seed_get
+    store_audit_list store_quota_limits store_quota_used store_vm_has_hostname store_vm_promises store_vm_count_by_image store_vm_seed_get
     virt_describe virt_description_done domain_xml_build domain_xml_name domain_xml_tag virt_facts_read virt_facts_free virt_facts_domain
     virt_facts_network virt_has_bridges virt_network_cidrs network_xml_build network_xml_filter network_xml_same_filter network_xml_name
     network_xml_domain virt_open virt_close virt_is_connected virt_wait_connected virt_uri virt_host_fingerprint virt_type_to_string

@@ -235,7 +235,7 @@ def test_a_database_that_is_locked_under_an_operation(own, name):
     eventually(lambda: domain_state(answer.json["id"])[0] == "running" if own.get(answer.headers["Location"]).json["progress"] >= 60 else False,
                "the guest is started")
     with locked(own):
-        time.sleep(PATIENCE_S + LITTLE_S)  # the operation's own patience is over
+        eventually(lambda: "the state of a job cannot be written" in own.log_text(), "the operation's own patience is over")
         assert own.get(answer.headers["Location"]).json["status"] == "running"
     own.done(answer)
     assert [e["new_status"] for e in own.events("vm.status.changed", answer.json["id"])] == ["running"]

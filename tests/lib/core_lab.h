@@ -19,7 +19,8 @@ static struct disk *disk;
 static struct virt *virt;
 static struct core *core;
 static struct actor who = { .user = "test", .is_admin = true };
-static struct image image; /* active, in the store; without bytes */
+static const char *lab_quota; /* before core_lab_set_up; NULL: no limits, which the project default has anyhow */
+static struct image image;    /* active, in the store; without bytes */
 
 /* Caller frees. */
 static inline char *lab_in_world(const char *name)
@@ -59,6 +60,9 @@ static inline void lab_open_core(void)
                                         .operation_retention_ms = 3600 * 1000,
                                         .operation_keep = 1000,
                                         .event_retention_ms = 3600 * 1000,
+                                        .audit_retention_ms = 3600 * 1000,
+                                        .audit_keep = 1000,
+                                        .default_quota = lab_quota,
                                         .cpu_overcommit = 1000,
                                         .memory_overcommit = 1000,
                                         .disk_overcommit = 1000 };

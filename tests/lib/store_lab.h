@@ -15,6 +15,7 @@
 #include "model/network.h"
 #include "model/vm.h"
 #include "store/image.h"
+#include "store/project.h"
 #include "store/setting.h"
 #include "store/store.h"
 #include "store/vm.h"

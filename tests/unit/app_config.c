@@ -48,6 +48,10 @@ START_TEST(defaults)
     ck_assert_uint_eq(c.network_prefix, 24);
     ck_assert_uint_eq(c.import_deadline_ms, 3600 * 1000);
     ck_assert_str_eq(c.import_allow, "");
+    ck_assert_uint_eq(c.audit_retention_ms, 90ULL * 24 * 3600 * 1000);
+    ck_assert_uint_eq(c.audit_keep, 1000000);
+    ck_assert_str_eq(c.default_quota, "vms=10, vcpus=20, memory_mib=51200, disk_gib=1000, images=20, networks=10, ports=50,"
+                                      " keypairs=100, tokens=100");
     ck_assert_uint_eq(c.guest_port, 8775);
     unit_ok(config_check(&c, &e));
 }
@@ -155,6 +159,38 @@ START_TEST(no_auth_stays_at_home)
 }
 END_TEST
 
+/* TLS, or saying aloud that there is none; and never without tokens. */
+START_TEST(what_others_reach_wants_tls)
+{
+    static const struct {
+        const char *text, *needle; /* NULL: it is fine */
+    } table[] = {
+        { "auth = token\nlisten = 127.0.0.1:1,[::1]:1,unix:/s\n", NULL },
+        { "auth = token\nlisten = 127.0.0.1:1,0.0.0.0:1\n", "listen: '0.0.0.0:1'" },
+        { "auth = token\nlisten = [::]:1\ninsecure = no\n", "insecure=yes" },
+        { "auth = token\nlisten = 192.0.2.1:1\ninsecure = yes\n", NULL },
+        { "auth = token\nlisten = 192.0.2.1:1\ntls_cert = /c\ntls_key = /k\n", NULL },
+        { "auth = token\nlisten = 192.0.2.1:1\ntls_cert = /c\n", "tls_key: missing" },
+        { "auth = token\ntls_key = /k\n", "tls_cert: missing" },
+        { "listen = 192.0.2.1:1\ninsecure = yes\n", "auth=token" },
+        { "listen = 192.0.2.1:1\ntls_cert = /c\ntls_key = /k\n", "listen: '192.0.2.1:1'" },
+        { "tls_cert = /c\ntls_key = /k\n", NULL },
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        AUTO_CONFIG c = { 0 };
+        struct err e = ERR_INIT;
+        char *path = write_file(table[i].text);
+
+        unit_ok(config_load(path, &c, &e));
+        unlink(path);
+        ck_assert_msg(config_check(&c, &e) == (table[i].needle ? -1 : 0), "%zu: %s: %s", i, table[i].text, e.msg);
+        if (table[i].needle)
+            ck_assert_msg(strstr(e.msg, table[i].needle), "'%s' does not say '%s'", e.msg, table[i].needle);
+    }
+}
+END_TEST
+
 /* What each key alone allows, and the whole does not. */
 START_TEST(ranges_are_checked)
 {
@@ -175,6 +211,10 @@ START_TEST(ranges_are_checked)
         { "import_allow = 127.0.0.1/32, 192.168.0.0/16\n", NULL },
         { "import_allow = 127.0.0.1\n", "import_allow: '127.0.0.1'" },
         { "import_allow = localhost\n", "import_allow: 'localhost'" },
+        { "default_quota = \n", NULL },
+        { "default_quota = vms=3,tokens=unlimited\n", NULL },
+        { "default_quota = vms=three\n", "default_quota: 'three' is no limit of vms" },
+        { "default_quota = moons=3\n", "default_quota: 'moons' is no resource" },
     };
 
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -250,6 +290,41 @@ START_TEST(lists_are_split)
 }
 END_TEST
 
-UNIT_MAIN("app_config", defaults, file_then_environment, mistakes_have_a_place, long_texts_are_cut_fairly,
-          a_named_file_must_exist, environment_mistakes_name_the_variable, no_auth_stays_at_home, ranges_are_checked,
-          what_is_printed_is_read_again, tcp_is_told_from_unix, lists_are_split)
+static int check(const char *text, struct err *out)
+{
+    AUTO_CONFIG c = { 0 };
+    struct err e = ERR_INIT;
+    char *path = write_file(text);
+
+    unit_ok(config_load(path, &c, &e));
+    unlink(path);
+    return config_check(&c, out);
+}
+
+START_TEST(tokens_and_their_administrators)
+{
+    AUTO_CONFIG c = { 0 };
+    struct err e = ERR_INIT;
+    char *path = write_file("auth = token\n");
+    uint32_t gid = 1;
+
+    unit_ok(config_load(path, &c, &e));
+    unlink(path);
+    ck_assert_int_eq(c.auth, AUTH_TOKEN);
+    ck_assert_uint_eq(c.token_lifetime_ms, 24ULL * 3600 * 1000);
+    ck_assert_uint_eq(c.token_lifetime_max_ms, 365ULL * 24 * 3600 * 1000);
+    unit_ok(config_admin_gid(&c, &gid, &e));
+    ck_assert_uint_eq(gid, 0);
+    unit_ok(check("auth = token\nadmin_group = daemon\n", &e));
+    unit_fails(check("admin_group = no-such-group\n", &e), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(e.msg, "no-such-group"));
+    unit_fails(check("admin_group = root\n", &e), ERR_CONFIG);
+    unit_fails(check("token_lifetime = 2h\ntoken_lifetime_max = 1h\n", &e), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(e.msg, "token_lifetime"));
+    refused("auth = password\n", "none, token");
+}
+END_TEST
+
+UNIT_MAIN("app_config", tokens_and_their_administrators, defaults, file_then_environment, mistakes_have_a_place,
+          long_texts_are_cut_fairly, a_named_file_must_exist, environment_mistakes_name_the_variable, no_auth_stays_at_home,
+          what_others_reach_wants_tls, ranges_are_checked, what_is_printed_is_read_again, tcp_is_told_from_unix, lists_are_split)

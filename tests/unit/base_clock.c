@@ -28,6 +28,59 @@ START_TEST(rfc3339)
 }
 END_TEST
 
+START_TEST(rfc3339_is_read)
+{
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } cases[] = {
+        { "1970-01-01T00:00:00Z", 0 },
+        { "1970-01-01T00:00:00.001Z", 1 },
+        { "1970-01-01T00:00:00.1239Z", 123 },
+        { "1970-01-01T02:00:00.5+02:00", 500 },
+        { "1969-12-31T23:30:00-00:30", 0 },
+        { "1969-12-31T23:59:59.5Z", -500 },
+        { "2000-02-29T12:00:00Z", 951825600000 },
+        { "9999-12-31T23:59:59.999Z", 253402300799999 },
+    };
+    static const char *const wrong[] = {
+        "",
+        "now",
+        "1970-01-01",
+        "1970-01-01T00:00:00",
+        "1970-01-01T00:00:00z",
+        "1970-01-01 00:00:00Z",
+        "1970-1-01T00:00:00Z",
+        "1970-00-01T00:00:00Z",
+        "1970-13-01T00:00:00Z",
+        "1970-01-00T00:00:00Z",
+        "1970-01-32T00:00:00Z",
+        "2001-02-29T00:00:00Z",
+        "1970-01-01T24:00:00Z",
+        "1970-01-01T00:60:00Z",
+        "1970-01-01T00:00:00.Z",
+        "1970-01-01T00:00:00+2:00",
+        "1970-01-01T00:00:00+24:00",
+        "1970-01-01T00:00:00+02",
+        "1970-01-01T00:00:00Zz",
+        "-970-01-01T00:00:00Z",
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int64_t ms = -1;
+
+        ck_assert_msg(clock_from_rfc3339(cases[i].text, &ms) == 0, "%s", cases[i].text);
+        ck_assert_int_eq(ms, cases[i].ms);
+    }
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        int64_t ms = 77;
+
+        ck_assert_msg(clock_from_rfc3339(wrong[i], &ms) < 0, "%s", wrong[i]);
+        ck_assert_int_eq(ms, 77);
+    }
+}
+END_TEST
+
 START_TEST(clocks_go)
 {
     int64_t wall = clock_wall_ms();
@@ -54,4 +107,4 @@ START_TEST(boot_id_is_one_for_the_boot)
 }
 END_TEST
 
-UNIT_MAIN("base_clock", rfc3339, clocks_go, boot_id_is_one_for_the_boot)
+UNIT_MAIN("base_clock", rfc3339, rfc3339_is_read, clocks_go, boot_id_is_one_for_the_boot)

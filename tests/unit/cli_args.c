@@ -10,6 +10,7 @@ static const struct verb verbs[] = {
     { "thing", "make", "NAME FILE --image I [--vcpus N] [--wait]", NULL },
     { "thing", "stop", "NAME [--force]", NULL },
     { "thing", "born", "NAME [--network NET]... [--ttl TIME] [--wait[=running|ready]]", NULL },
+    { "thing", "give", "THING USER ROLE [--role R]... [--lifetime TIME]", NULL },
 };
 
 static int parse(const char *const *words, struct args *out, struct err *e)
@@ -39,9 +40,10 @@ START_TEST(verbs_operands_and_options)
     ck_assert_str_eq(args.image, "i");
     ck_assert_uint_eq(args.vcpus, 4);
     ck_assert(args.wait && !args.force && !args.is_json);
-    unit_ok(parse(WORDS("--json", "thing", "list", "--url", "unix:/s", "--status=running"), &args, &e));
+    unit_ok(parse(WORDS("--json", "thing", "list", "--url", "unix:/s", "--cacert", "ca.pem", "--status=running"), &args, &e));
     ck_assert(args.is_json);
     ck_assert_str_eq(args.url, "unix:/s");
+    ck_assert_str_eq(args.cacert, "ca.pem");
     ck_assert_str_eq(args.status, "running");
 }
 END_TEST
@@ -101,6 +103,38 @@ START_TEST(times)
 }
 END_TEST
 
+START_TEST(every_verb_takes_a_project)
+{
+    struct err e = ERR_INIT;
+    struct args args;
+
+    unit_ok(parse(WORDS("thing", "list"), &args, &e));
+    ck_assert_ptr_null(args.project);
+    unit_ok(parse(WORDS("thing", "list", "--project", "p"), &args, &e));
+    ck_assert_str_eq(args.project, "p");
+    unit_ok(parse(WORDS("--all-projects", "thing", "list"), &args, &e));
+    ck_assert_str_eq(args.project, "*");
+    REFUSED(WORDS("thing", "list", "--project"));
+    REFUSED(WORDS("thing", "list", "--all-projects=p"));
+}
+END_TEST
+
+START_TEST(three_operands)
+{
+    struct err e = ERR_INIT;
+    struct args args;
+
+    unit_ok(parse(WORDS("thing", "give", "a", "--role", "x", "b", "--role=y", "c", "--lifetime", "2h"), &args, &e));
+    ck_assert_str_eq(args.operands[2], "c");
+    ck_assert_uint_eq(args.roles.count, 2);
+    ck_assert_str_eq(args.lifetime, "2h");
+    REFUSED(WORDS("thing", "give", "a", "b"));
+    REFUSED(WORDS("thing", "give", "a", "b", "c", "d"));
+    REFUSED(WORDS("thing", "list", "--role", "x"));
+    REFUSED(WORDS("thing", "give", "a", "b", "c", "--lifetime", "later"));
+}
+END_TEST
+
 START_TEST(words_behind_two_dashes)
 {
     struct err e = ERR_INIT;
@@ -146,5 +180,5 @@ START_TEST(wrong_usage_is_refused)
 }
 END_TEST
 
-UNIT_MAIN("cli_args", verbs_operands_and_options, an_option_may_come_again, what_is_waited_for, times, words_behind_two_dashes,
-          help_needs_no_verb, wrong_usage_is_refused)
+UNIT_MAIN("cli_args", verbs_operands_and_options, an_option_may_come_again, what_is_waited_for, times, every_verb_takes_a_project,
+          three_operands, words_behind_two_dashes, help_needs_no_verb, wrong_usage_is_refused)

@@ -191,15 +191,32 @@ START_TEST(removal_leaves_strangers)
     uint32_t left = 9;
 
     unit_ok(disk_overlay_create(f.disk, &f.overlay, &e));
-    lab_run(&f.lab, "cd " FOLDER " && echo mine > notes && mkdir console.log.1 && ln -s /etc/passwd seed.iso");
+    lab_run(&f.lab, "cd " FOLDER " && echo mine > notes && mkdir console.log.1 && ln -s /etc/passwd link");
     unit_ok(disk_instance_remove(f.disk, VM_ID, &left, &e));
     ck_assert_uint_eq(left, 3);
     lab_run(&f.lab,
-            "cd " FOLDER " && grep mine notes && test -d console.log.1 -a -h seed.iso -a ! -e disk.qcow2 -a ! -e console.log");
-    lab_run(&f.lab, "cd " FOLDER " && rm notes seed.iso && rmdir console.log.1");
+            "cd " FOLDER " && grep mine notes && test -d console.log.1 -a -h link -a ! -e disk.qcow2 -a ! -e console.log");
+    lab_run(&f.lab, "cd " FOLDER " && rm notes link && rmdir console.log.1");
     unit_ok(disk_instance_remove(f.disk, VM_ID, &left, &e));
     ck_assert_uint_eq(left, 0);
     ck_assert(!lab_exists(&f.lab, FOLDER));
+}
+END_TEST
+
+START_TEST(removal_follows_no_symlink)
+{
+    FIXTURE f;
+    fixture_open(&f);
+    struct err e = ERR_INIT;
+    uint32_t left = 9;
+
+    unit_ok(disk_overlay_create(f.disk, &f.overlay, &e));
+    lab_run(&f.lab, "mkdir victim && echo theirs > victim/disk && cp -p victim/disk victim/before");
+    lab_run(&f.lab, "ln -sf ../../../victim/disk " FOLDER "disk.qcow2 && ln -sf /nowhere " FOLDER "seed.iso");
+    unit_ok(disk_instance_remove(f.disk, VM_ID, &left, &e));
+    ck_assert_uint_eq(left, 0);
+    ck_assert(!lab_exists(&f.lab, FOLDER));
+    lab_run(&f.lab, "cmp victim/disk victim/before");
 }
 END_TEST
 
@@ -310,12 +327,12 @@ START_TEST(killed_removals_are_finished)
 END_TEST
 
 UNIT_MAIN("disk_instance", create, create_again, create_over_remains, create_follows_no_symlink, create_wants_its_image, check,
-          removal, removal_leaves_strangers, failed_writes_leave_no_overlay, killed_creates_are_finished_or_undone,
-          failed_creates_are_finished, killed_removals_are_finished)
+          removal, removal_leaves_strangers, removal_follows_no_symlink, failed_writes_leave_no_overlay,
+          killed_creates_are_finished_or_undone, failed_creates_are_finished, killed_removals_are_finished)
 
 #else
 
 UNIT_MAIN("disk_instance", create, create_again, create_over_remains, create_follows_no_symlink, create_wants_its_image, check,
-          removal, removal_leaves_strangers, failed_writes_leave_no_overlay)
+          removal, removal_leaves_strangers, removal_follows_no_symlink, failed_writes_leave_no_overlay)
 
 #endif

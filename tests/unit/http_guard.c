@@ -15,7 +15,7 @@ static const struct route routes[] = {
     { "POST", "/v1/empty", "thing:create", .handle = answer, .flags = ROUTE_NO_BODY },
     { "POST", "/v1/any", "thing:create", .handle = answer, .flags = ROUTE_ANY_BODY },
 };
-static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error };
+static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, NULL };
 
 /* What follows each attack: were it read as a request, the handler would be called. */
 #define SMUGGLED GET("/v1/things")
@@ -54,6 +54,9 @@ static const struct attack attacks[] = {
     { "two Hosts in other letters", GET("/v1/things", "hOST: evil.example\r\n") },
     { "no Host", "GET /v1/things HTTP/1.1\r\n\r\n" },
     { "two Origins", GET("/v1/things", "Origin: http://localhost\r\nOrigin: http://localhost\r\n") },
+    { "two Authorizations", GET("/v1/things", "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n") },
+    { "two equal tokens", GET("/v1/things", "X-Auth-Token: a\r\nx-auth-token: a\r\n") },
+    { "two tenants", GET("/v1/things", "X-Tenant-ID: a\r\nX-Tenant-ID: b\r\n") },
     { "two blanks after the method", "GET  /v1/things HTTP/1.1\r\nHost: localhost\r\n\r\n" },
     { "two blanks after the target", "GET /v1/things  HTTP/1.1\r\nHost: localhost\r\n\r\n" },
     { "a blank after the version", "GET /v1/things HTTP/1.1 \r\nHost: localhost\r\n\r\n" },

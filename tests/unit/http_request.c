@@ -16,6 +16,12 @@ static int show(struct request *r, struct err *err)
     return request_reply(r, 200, "text/plain", text, strlen(text), err);
 }
 
+/* A public one that wants to know after all. */
+static int show_known(struct request *r, struct err *err)
+{
+    return request_authenticate(r, err) < 0 ? -1 : show(r, err);
+}
+
 static int list(struct request *r, struct err *err)
 {
     static const char *const names[] = { "limit", "marker", NULL };
@@ -127,10 +133,14 @@ static const struct route routes[] = {
     { "POST", "/v1/things", "thing:create", .handle = echo },
     { "GET", "/v1/things/{id}", "thing:read", .handle = show, .flags = ROUTE_NO_BODY },
     { "GET", "/v1/open/{id}", "thing:public", .handle = show, .flags = ROUTE_PUBLIC },
+    { "GET", "/v1/open", "thing:public", .handle = list, .flags = ROUTE_PUBLIC },
+    { "GET", "/v1/known/{id}", "thing:known", .handle = show_known, .flags = ROUTE_PUBLIC },
     { "PUT", "/v1/things/{id}/file", "thing:upload", .handle = end_upload, .begin = begin_upload, .chunk = take_chunk },
     { "PUT", "/v1/things/{id}/slow", "thing:upload", .handle = end_upload, .begin = begin_slowly, .chunk = take_slowly },
 };
-static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error };
+static const char *const parameters[] = { "colour", NULL };
+static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, NULL };
+static const struct door coloured = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, parameters };
 
 /* ---- what is seen ---- */
 
@@ -222,6 +232,18 @@ START_TEST(reads_queries)
 }
 END_TEST
 
+START_TEST(a_door_has_parameters_of_its_own)
+{
+    lab_start(&coloured);
+    check_query("?colour=red&limit=7", 200, "7|-");
+    check_query("?colour=red&colour=red", 400, "invalid_field colour");
+    check_query("?color=red", 400, "invalid_field color");
+    LAB_ANSWER a = lab_ask_once(GET("/v1/open?colour=red")); /* nobody has read it there */
+    ck_assert_int_eq(a.status, 400);
+    lab_stop();
+}
+END_TEST
+
 START_TEST(refuses_targets_and_methods)
 {
     static const struct {
@@ -290,6 +312,19 @@ START_TEST(asks_who_and_whether)
     ck_assert_str_eq(public.body.data, "GET /v1/open/1|GET /v1/open/{id}|1||127.0.0.1|i|");
     LAB_ANSWER unknown = lab_ask_once(POST("/v1/things", "X-User: stranger\r\nContent-Length: 2\r\n", "{}"));
     ck_assert_int_eq(unknown.status, 401); /* before the body is looked at */
+    lab_stop();
+}
+END_TEST
+
+START_TEST(asks_in_a_public_route_when_it_wants_to_know)
+{
+    lab_start(&door);
+    LAB_ANSWER stranger = lab_ask_once(GET("/v1/known/1", "X-User: stranger\r\n"));
+    ck_assert_int_eq(stranger.status, 401);
+    LAB_ANSWER forbidden = lab_ask_once(GET("/v1/known/1", "X-User: guest\r\n"));
+    ck_assert_int_eq(forbidden.status, 403);
+    LAB_ANSWER known = lab_ask_once(GET("/v1/known/1", "X-User: olga\r\nX-Request-Id: i\r\n"));
+    ck_assert_str_eq(known.body.data, "GET /v1/known/1|GET /v1/known/{id}|1|olga|127.0.0.1|i|");
     lab_stop();
 }
 END_TEST
@@ -511,7 +546,7 @@ START_TEST(notices_clients_that_leave)
 END_TEST
 
 UNIT_MAIN("http_request", shows_the_request, answers_carry_the_common_headers, takes_well_formed_request_ids, reads_queries,
-          refuses_targets_and_methods, answers_head_without_a_body, asks_who_and_whether, collects_bodies,
-          answers_pipelined_requests_in_order, drains_what_it_refuses, takes_a_body_up_to_the_cap, refuses_a_huge_body_at_once,
-          says_continue_only_to_what_it_wants, streams_bodies_of_any_length, streams_with_backpressure,
-          notices_clients_that_leave)
+          a_door_has_parameters_of_its_own, refuses_targets_and_methods, answers_head_without_a_body, asks_who_and_whether,
+          asks_in_a_public_route_when_it_wants_to_know, collects_bodies, answers_pipelined_requests_in_order,
+          drains_what_it_refuses, takes_a_body_up_to_the_cap, refuses_a_huge_body_at_once, says_continue_only_to_what_it_wants,
+          streams_bodies_of_any_length, streams_with_backpressure, notices_clients_that_leave)

@@ -40,8 +40,8 @@ static const struct route routes[] = {
     { "POST", "/v1/vms/{id}/start", "vm:start", .handle = handle },
     { "PUT", "/v1/images/{image_id}/file", "image:upload", .handle = handle, .begin = handle, .chunk = take },
 };
-static const struct door first = { "/v1", routes, sizeof(routes) / sizeof(routes[0]), reply_error };
-static const struct door last = { "", NULL, 0, reply_error };
+static const struct door first = { "/v1", routes, sizeof(routes) / sizeof(routes[0]), reply_error, NULL };
+static const struct door last = { "", NULL, 0, reply_error, NULL };
 static const struct door *const doors[] = { &first, &last, NULL };
 
 static struct route_table table;
@@ -250,7 +250,7 @@ END_TEST
 
 START_TEST(picks_the_door_by_prefix)
 {
-    static const struct door slashed = { "/openstack/", NULL, 0, reply_error };
+    static const struct door slashed = { "/openstack/", NULL, 0, reply_error, NULL };
     static const struct door *const three[] = { &first, &slashed, &last, NULL };
 
     ck_assert_ptr_eq(route_door(three, "/v1"), &first);
@@ -295,7 +295,7 @@ START_TEST(refuses_routes_that_are_wrong)
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        const struct door door = { "", bad[i].routes, bad[i].count, reply_error };
+        const struct door door = { "", bad[i].routes, bad[i].count, reply_error, NULL };
         const struct door *const one[] = { &door, NULL };
         ck_assert_msg(route_table_init(&table, one, &e) == -1, "%zu is let in", i);
         ck_assert_str_eq(err_code_word(e.code), "config");
@@ -304,6 +304,11 @@ START_TEST(refuses_routes_that_are_wrong)
 }
 END_TEST
 
+static const char *role_of(const char *action)
+{
+    return str_equal(action, "vm:create") ? "somebody" : "anybody";
+}
+
 START_TEST(prints_all_routes_in_order)
 {
     char path[] = "/tmp/computed-routes-XXXXXX", text[4096] = "";
@@ -311,7 +316,7 @@ START_TEST(prints_all_routes_in_order)
 
     (void)unlink(path);
     ck_assert_int_ge(dup2(fd, STDOUT_FILENO), 0);
-    http_print_routes(doors);
+    http_print_routes(doors, role_of);
     (void)fflush(stdout);
     ck_assert_int_ge(dup2(kept, STDOUT_FILENO), 0);
     ck_assert_int_gt(pread(fd, text, sizeof(text) - 1, 0), 0);
@@ -319,7 +324,7 @@ START_TEST(prints_all_routes_in_order)
     (void)close(kept);
     const char *get = strstr(text, "GET    /v1/vms "), *post = strstr(text, "POST   /v1/vms ");
     ck_assert(str_starts_with(text, "GET    / "));
-    ck_assert(get && post && get < post && strstr(post, " vm:create\n"));
+    ck_assert(get && post && get < post && strstr(post, " vm:create              somebody\n"));
 }
 END_TEST
 

@@ -1,4 +1,5 @@
 /* The server: addresses, unix socket files, caps on connections, deadlines, and the end. */
+#include <grp.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -25,7 +26,7 @@ static const struct route routes[] = {
     { "POST", "/v1/things", "thing:create", .handle = answer },
     { "PUT", "/v1/stream", "thing:upload", .handle = answer, .chunk = take },
 };
-static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error };
+static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, NULL };
 static const struct door *const doors[] = { &door, NULL };
 
 static char dir[] = "/tmp/computed-http-XXXXXX";
@@ -73,6 +74,85 @@ START_TEST(listens_on_several_addresses)
         ck_assert_str_eq(a.body.data, peers[i]);
         (void)close(fd);
     }
+    lab_stop();
+    remove_dir();
+}
+END_TEST
+
+/* "<uid> in", "<uid> out", or "none" where the kernel vouches for nobody. */
+static int answer_peer(struct request *r, struct err *err)
+{
+    char text[32] = "none";
+    uint32_t uid;
+    bool is_in_group;
+
+    if (request_local_peer(r, &uid, &is_in_group))
+        (void)snprintf(text, sizeof(text), "%u %s", (unsigned)uid, is_in_group ? "in" : "out");
+    return lab_text(r, text, err);
+}
+
+static const struct route peer_routes[] = { { "GET", "/v1/peer", "thing:list", .handle = answer_peer } };
+static const struct door peer_door = { "", peer_routes, sizeof(peer_routes) / sizeof(peer_routes[0]), lab_error, NULL };
+
+static void expect_peer(size_t listener, const char *expected)
+{
+    int fd = lab_connect_to(listener);
+    LAB_ANSWER a = lab_ask(fd, GET("/v1/peer"));
+
+    ck_assert_str_eq(a.body.data, expected);
+    (void)close(fd);
+}
+
+/* Its members may connect. */
+static void expect_group(gid_t group)
+{
+    struct stat st;
+
+    ck_assert_int_eq(stat(socket_path, &st), 0);
+    ck_assert_uint_eq(st.st_gid, group);
+    ck_assert_uint_eq(st.st_mode & 07777, 0660);
+}
+
+/* As a member, by its primary group or a further one, as a stranger, and on TCP: only the superuser may change its groups. */
+START_TEST(tells_local_peers_and_their_group)
+{
+    enum { GROUP = 4711 };
+    bool is_root = geteuid() == 0;
+    static const gid_t many[] = { 12, 17, GROUP }, others[] = { 12, 17 };
+    AUTO_FREE char *in = str_printf("%u in", (unsigned)getuid()), *out = str_printf("%u out", (unsigned)getuid());
+
+    make_dir();
+    lab_listen[1] = "127.0.0.1:0";
+    lab_config.peer_group = is_root ? GROUP : getgid();
+    lab_start(&peer_door);
+    expect_peer(1, "none");
+    expect_group(lab_config.peer_group);
+    if (is_root) {
+        ck_assert_int_eq(setgroups(2, others), 0);
+        expect_peer(0, out);
+        ck_assert_int_eq(setgroups(3, many), 0);
+        expect_peer(0, in);
+        ck_assert_int_eq(setgroups(0, NULL), 0);
+        expect_peer(0, out);
+        ck_assert_int_eq(setegid(GROUP), 0);
+        expect_peer(0, in);
+        ck_assert_int_eq(setegid(getgid()), 0);
+    } else {
+        expect_peer(0, in);
+    }
+    lab_stop();
+    remove_dir();
+}
+END_TEST
+
+/* Nobody asked for one, and root's own group is none. */
+START_TEST(knows_no_group_unless_told)
+{
+    AUTO_FREE char *out = str_printf("%u out", (unsigned)getuid());
+
+    make_dir();
+    lab_start(&peer_door);
+    expect_peer(0, out);
     lab_stop();
     remove_dir();
 }
@@ -246,7 +326,7 @@ END_TEST
 START_TEST(refuses_routes_without_an_action)
 {
     static const struct route bad[] = { { "GET", "/a", NULL, .handle = answer } };
-    static const struct door bad_door = { "", bad, 1, lab_error };
+    static const struct door bad_door = { "", bad, 1, lab_error, NULL };
     static const struct door *const bad_doors[] = { &bad_door, NULL };
 
     lab_prepare();
@@ -453,8 +533,9 @@ START_TEST(frees_what_was_never_started)
 }
 END_TEST
 
-UNIT_MAIN("http_server", listens_on_several_addresses, asks_no_host_of_unix_clients, refuses_addresses_that_are_none,
-          binds_freely_where_it_is_told_to, refuses_an_address_in_use, replaces_a_socket_that_was_left_behind,
-          never_removes_what_is_not_its_own, answers_nobody_before_the_start, refuses_routes_without_an_action,
-          caps_connections_per_address, caps_connections_in_all, ends_slow_headers, ends_slow_headers_of_a_second_request,
-          ends_slow_bodies, lets_slow_streams_live, quiesces_and_finishes, stops_under_load, frees_what_was_never_started)
+UNIT_MAIN("http_server", listens_on_several_addresses, tells_local_peers_and_their_group, knows_no_group_unless_told,
+          asks_no_host_of_unix_clients, refuses_addresses_that_are_none, binds_freely_where_it_is_told_to,
+          refuses_an_address_in_use, replaces_a_socket_that_was_left_behind, never_removes_what_is_not_its_own,
+          answers_nobody_before_the_start, refuses_routes_without_an_action, caps_connections_per_address,
+          caps_connections_in_all, ends_slow_headers, ends_slow_headers_of_a_second_request, ends_slow_bodies,
+          lets_slow_streams_live, quiesces_and_finishes, stops_under_load, frees_what_was_never_started)

@@ -1,4 +1,4 @@
-/* Events and audit lines: in order, without a hole, written with their change or not at all, cut at the old end. */
+/* Events: in order, without a hole, written with their change or not at all, cut at the old end. */
 #include "store_lab.h"
 
 #include "store/event.h"
@@ -54,33 +54,10 @@ START_TEST(an_event_is_written_as_given)
 }
 END_TEST
 
-START_TEST(an_audit_line_says_who)
-{
-    const struct actor actor = { .user = "ann", .project = "p", .request_id = "req", .address = "127.0.0.1" };
-    const struct audit a = {
-        .actor = &actor, .action = "vm:create", .resource_type = "vm", .resource = "r", .outcome = "accepted"
-    };
-
-    lab_open_file();
-    LAB_WRITE(store_audit_add(t, &a, &e));
-    LAB_ASK_EQ(
-        "SELECT concat FROM (SELECT user || '|' || project || '|' || action || '|' || resource_type || '|' || resource || '|'"
-        " || request_id || '|' || address || '|' || outcome AS concat FROM audit)",
-        "ann|p|vm:create|vm|r|req|127.0.0.1|accepted");
-    lab_done();
-}
-END_TEST
-
 START_TEST(old_ones_are_pruned_and_numbers_go_on)
 {
-    const struct actor actor = { .user = "ann" };
-    const struct audit a = {
-        .actor = &actor, .action = "vm:create", .resource_type = "vm", .resource = "r", .outcome = "accepted"
-    };
-
     lab_open_file();
     add_many(5);
-    LAB_WRITE(store_audit_add(t, &a, &e));
     LAB_WRITE(store_event_prune(t, 0, UINT64_MAX, &e));
     LAB_ASK_EQ("SELECT seq FROM event ORDER BY seq", "1,2,3,4,5");
     lab_exec("UPDATE event SET at_ms = 10 WHERE seq IN (1, 2)");
@@ -88,10 +65,8 @@ START_TEST(old_ones_are_pruned_and_numbers_go_on)
     LAB_ASK_EQ("SELECT seq FROM event ORDER BY seq", "3,4,5");
     LAB_WRITE(store_event_prune(t, 11, 2, &e));
     LAB_ASK_EQ("SELECT seq FROM event ORDER BY seq", "4,5");
-    LAB_ASK_EQ("SELECT count(*) FROM audit", "1");
     LAB_WRITE(store_event_prune(t, INT64_MAX, 2, &e));
     LAB_ASK_EQ("SELECT count(*) FROM event", "0");
-    LAB_ASK_EQ("SELECT count(*) FROM audit", "0");
     add_many(1);
     LAB_ASK_EQ("SELECT seq FROM event", "6");
     lab_done();
@@ -110,5 +85,59 @@ START_TEST(pruning_cuts_one_end)
 }
 END_TEST
 
-UNIT_MAIN("store_event", a_rollback_leaves_no_hole, an_event_is_written_as_given, an_audit_line_says_who,
-          old_ones_are_pruned_and_numbers_go_on, pruning_cuts_one_end)
+static void expect_range(uint64_t first, uint64_t last)
+{
+    uint64_t oldest = 0, newest = 0;
+
+    LAB_READ(store_event_range(t, &oldest, &newest, &e));
+    ck_assert_uint_eq(oldest, first);
+    ck_assert_uint_eq(newest, last);
+}
+
+START_TEST(the_range_is_known_when_nothing_is_left)
+{
+    lab_open_file();
+    expect_range(1, 0);
+    add_many(3);
+    expect_range(1, 3);
+    LAB_WRITE(store_event_prune(t, 0, 2, &e));
+    expect_range(2, 3);
+    LAB_WRITE(store_event_prune(t, INT64_MAX, 2, &e));
+    expect_range(4, 3);
+    lab_done();
+}
+END_TEST
+
+START_TEST(they_are_read_in_order_behind_a_number)
+{
+    const struct event ev = { .type = "vm.created", .project = "p", .resource = "r", .payload = "{\"a\":1}" };
+    AUTO_EVENT_RECORD_LIST list = { 0 };
+    struct event_query q = { .since = 1, .limit = 2 };
+    bool has_more;
+
+    lab_open_file();
+    add_many(3);
+    LAB_WRITE(store_event_add(t, &ev, &e));
+    LAB_READ(store_event_list(t, &q, &list, &has_more, &e));
+    ck_assert_uint_eq(list.count, 2);
+    ck_assert(has_more);
+    ck_assert_uint_eq(list.items[0]->seq, 2);
+    ck_assert_uint_eq(list.items[1]->seq, 3);
+    event_record_list_done(&list);
+    q = (struct event_query){ .project = "p", .limit = 1 };
+    LAB_READ(store_event_list(t, &q, &list, &has_more, &e));
+    ck_assert_uint_eq(list.count, 1);
+    ck_assert(!has_more);
+    const struct event_record *r = list.items[0];
+    ck_assert_uint_eq(r->seq, 4);
+    ck_assert_int_gt(r->at_ms, 1000000);
+    ck_assert_str_eq(r->type, "vm.created");
+    ck_assert_str_eq(r->project, "p");
+    ck_assert_str_eq(r->resource, "r");
+    ck_assert_str_eq(r->payload, "{\"a\":1}");
+    lab_done();
+}
+END_TEST
+
+UNIT_MAIN("store_event", the_range_is_known_when_nothing_is_left, they_are_read_in_order_behind_a_number,
+          a_rollback_leaves_no_hole, an_event_is_written_as_given, old_ones_are_pruned_and_numbers_go_on, pruning_cuts_one_end)

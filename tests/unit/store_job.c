@@ -12,6 +12,7 @@ static struct job make(const char *kind, int64_t created_at_ms)
     id_uuid(j.id);
     id_uuid(j.target);
     (void)str_copy(j.actor.user, sizeof(j.actor.user), "ann");
+    (void)str_copy(j.actor.user_id, sizeof(j.actor.user_id), "00112233445566778899aabbccddeeff");
     (void)str_copy(j.actor.project, sizeof(j.actor.project), project);
     return j;
 }
@@ -90,6 +91,7 @@ START_TEST(every_column_comes_back)
     ck_assert_str_eq(back->id, j.id);
     ck_assert_str_eq(back->kind, "vm.create");
     ck_assert_str_eq(back->actor.user, "ann");
+    ck_assert_str_eq(back->actor.user_id, "00112233445566778899aabbccddeeff");
     ck_assert_str_eq(back->actor.project, project);
     ck_assert(back->actor.is_admin);
     ck_assert_str_eq(back->actor.request_id, "request");

@@ -105,7 +105,7 @@ START_TEST(a_newer_one_is_refused)
 }
 END_TEST
 
-/* Sorting of what is few, flavors and rows that share a name; and scans in order that end at the first row that fits. */
+/* Sorting of what is few, flavors, roles and rows that share a name; and scans in order that end at the first row that fits. */
 static const struct {
     const char *plan;
     const char *sql;
@@ -119,6 +119,12 @@ static const struct {
     { "SCAN event", "ORDER BY seq LIMIT 1" },
     { "SCAN event", "ORDER BY seq DESC LIMIT 1" },
     { "SCAN audit", "ORDER BY seq LIMIT 1" },
+    { "SCAN audit", "ORDER BY seq DESC LIMIT 1" },
+    { "SCAN sqlite_sequence", "FROM sqlite_sequence" },
+    { "SCAN r", "FROM role r ORDER BY" },
+    { "USE TEMP B-TREE FOR ORDER BY", "FROM role r ORDER BY" },
+    { "USE TEMP B-TREE FOR ORDER BY", "FROM role_assignment a JOIN role" },
+    { "USE TEMP B-TREE FOR count(DISTINCT)", "FROM role_assignment a JOIN role" },
 };
 
 static bool is_meant(const char *plan, const char *sql)
@@ -202,7 +208,7 @@ START_TEST(a_claim_reads_pending_jobs_only)
 }
 END_TEST
 
-/* Two VMs on one image, one with a task and a fault, and a job. */
+/* Two VMs on one image, one with a task and a fault, a job, and an answer that is kept. */
 static const char first_rows[] =
     "INSERT INTO image SELECT '10000000-0000-4000-8000-000000000000', 'tiny', id, 1, 'qcow2', 'active', NULL, 1, 2,"
     "  '0123456789012345678901234567890123456789012345678901234567890123', NULL, 3, 4 FROM project;"
@@ -214,7 +220,8 @@ static const char first_rows[] =
     "  '10000000-0000-4000-8000-000000000000', 'tiny', '{}', '[]', 0, 1, NULL, NULL, NULL, 5, 7, 8, 9 FROM project;"
     "INSERT INTO job SELECT '30000000-0000-4000-8000-000000000001', 'vm.stop', 'ann', id, 0, NULL, NULL,"
     "  '20000000-0000-4000-8000-000000000001', 'pending', 'forward', 0, 0, 0, '{}', 0, NULL, 1000, 0, NULL, 0, NULL, NULL, NULL,"
-    "  1, 0, 1, 0 FROM project;";
+    "  1, 0, 1, 0 FROM project;"
+    "INSERT INTO idempotency SELECT id, 'key', 'POST /v1/vms', 'sha', 202, '{}', NULL, 5 FROM project;";
 
 static void make_first_version(void)
 {
@@ -274,6 +281,8 @@ START_TEST(the_first_version_keeps_its_rows)
     image_free(image);
     LAB_ASK_EQ("SELECT hostname FROM vm ORDER BY id", "vm-20000000-0000,vm-20000000-0001");
     LAB_ASK_EQ("SELECT details FROM job", "{}");
+    LAB_ASK_EQ("SELECT user_id || key || request || body_sha256 || status || answer || created_at_ms FROM idempotency",
+               "keyPOST /v1/vmssha202{}5");
     LAB_ASK_EQ("SELECT count(*) FROM pragma_foreign_key_check", "0");
     LAB_ASK_EQ("PRAGMA integrity_check", "ok");
     /* What refers to the old table by name would refer to nothing. */

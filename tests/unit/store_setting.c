@@ -19,7 +19,7 @@ END_TEST
 
 static struct idempotency answer_to(const char *key, const char *body)
 {
-    struct idempotency i = { .project = project, .key = key, .request = "POST /v1/vms", .status = 202 };
+    struct idempotency i = { .project = project, .user_id = "", .key = key, .request = "POST /v1/vms", .status = 202 };
 
     sha256_of(body, strlen(body), i.body_sha256);
     i.answer = (char *)"{}";
@@ -78,6 +78,10 @@ START_TEST(a_key_is_for_one_request)
     LAB_FAILS(store_idempotency_find(t, &request, &e), ERR_IDEMPOTENCY_KEY_REUSED);
     other = answer_to("key", "body");
     other.project = "another";
+    LAB_READ(store_idempotency_find(t, &other, &e));
+    ck_assert_int_eq(other.status, 0);
+    other = answer_to("key", "body");
+    other.user_id = "somebody else";
     LAB_READ(store_idempotency_find(t, &other, &e));
     ck_assert_int_eq(other.status, 0);
     lab_done();

@@ -10,11 +10,6 @@ static json_t *number(uint64_t n)
     return json_integer((json_int_t)n);
 }
 
-static json_t *words_or_null(const char *s)
-{
-    return json_string_or_null(s[0] != '\0' ? s : NULL);
-}
-
 static json_t *vcpus_json(const struct host_view *h)
 {
     const struct capacity *c = &h->capacity;
@@ -45,8 +40,8 @@ static json_t *host_json(const struct host_view *h)
 {
     json_t *capacity = OBJECT({ "vcpus", vcpus_json(h) }, { "memory_mib", memory_json(h) }, { "disk_bytes", disk_json(h) });
 
-    return OBJECT({ "hostname", json_string(h->hostname) }, { "virt_type", words_or_null(h->virt_type) },
-                  { "cpu", words_or_null(h->cpu) }, { "networking", json_string(h->has_bridges ? "bridges" : "user") },
+    return OBJECT({ "hostname", json_string(h->hostname) }, { "virt_type", text_or_null(h->virt_type) },
+                  { "cpu", text_or_null(h->cpu) }, { "networking", json_string(h->has_bridges ? "bridges" : "user") },
                   { "vms", number(h->capacity.vms) }, { "capacity", capacity });
 }
 

@@ -20,6 +20,14 @@ request_chunk_fn images_upload_chunk;
 
 request_fn keypairs_list, keypairs_show, keypairs_create, keypairs_delete;
 request_fn networks_list, networks_show, networks_create, networks_delete;
+request_fn users_list, users_show, users_create, users_change, users_delete;
+request_fn projects_list, projects_show, projects_create, projects_change, projects_delete;
+request_fn roles_list, role_assignments_list, roles_grant, roles_revoke;
+request_fn tokens_list, tokens_show, tokens_create, tokens_revoke;
+request_fn me_show;
+request_fn quota_show_own, quota_show, quota_change;
+request_fn audit_show;
+request_fn events_show;
 request_fn host_show;
 request_fn doctor_show;
 

@@ -9,11 +9,6 @@
 
 enum { WORD_MAX = 32 };
 
-static json_t *text_or_null(const char *s)
-{
-    return json_string_or_null(s[0] != '\0' ? s : NULL);
-}
-
 static json_t *gateway_json(const struct network *n)
 {
     struct network_range range;

@@ -22,6 +22,11 @@ void object_add(json_t **object, const char *name, json_t *value)
     *object = NULL;
 }
 
+json_t *text_or_null(const char *s)
+{
+    return json_string_or_null(s[0] != '\0' ? s : NULL);
+}
+
 json_t *object_stored(const char *text)
 {
     if (strcmp(text, "{}") == 0)

@@ -16,6 +16,9 @@ json_t *object_of(const struct member *members, size_t count);
 /* Adds a member to an object that may be NULL already; a failure makes it NULL. */
 void object_add(json_t **object, const char *name, json_t *value);
 
+/* null for "". */
+json_t *text_or_null(const char *s);
+
 /* A JSON text of our own, parsed; NULL: no memory. "{}" and "[]", nearly all of what is stored, cost nothing: a page of a
  * thousand VMs is not worth two thousand runs of the parser. */
 json_t *object_stored(const char *text);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "link.h"
 #include "object.h"
 #include "reply.h"
 
@@ -26,7 +27,7 @@ int operation_accepted(struct request *r, const struct job *job, struct err *e)
 
     if (!location)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    if (request_add_header(r, "Location", location, e) < 0)
+    if (link_location(r, location, e) < 0)
         return -1;
     return reply_json(r, 202, operation_json(job, request_actor(r)->is_admin), e);
 }

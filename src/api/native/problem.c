@@ -7,6 +7,7 @@
 #include "object.h"
 
 #include "api/api.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 
 static const char generic[] = "The daemon failed; its log tells why under this request id.";
@@ -47,22 +48,29 @@ static void log_failure(struct request *r, const struct err *e)
                 NULL);
 }
 
-static int reply(struct request *r, const struct err *cause, struct err *e)
+static int add_headers(struct request *r, const struct err *cause, struct err *e)
 {
     const struct api_error *a = api_error(cause->code);
-    const struct actor *who = request_actor(r);
-    char *text = api_error_problem(cause, request_id(r), who && who->is_admin);
     int retry_after_s = cause->retry_after_s > 0 ? cause->retry_after_s : a->retry_after_s;
     char seconds[16];
 
     (void)snprintf(seconds, sizeof(seconds), "%d", retry_after_s);
-    if (retry_after_s > 0 && request_add_header(r, "Retry-After", seconds, e) < 0) {
-        free(text);
+    if (retry_after_s > 0 && request_add_header(r, "Retry-After", seconds, e) < 0)
         return -1;
-    }
-    if (!text)
-        return request_reply_empty(r, a->status, e);
-    return request_reply(r, a->status, "application/problem+json", text, strlen(text), e);
+    /* RFC 9110, 15.5.2 */
+    return a->status == 401 ? request_add_header(r, "WWW-Authenticate", "Bearer realm=\"computed\"", e) : 0;
+}
+
+static int reply(struct request *r, const struct err *cause, struct err *e)
+{
+    int status = api_error_status(cause->code);
+    const struct actor *who = request_actor(r);
+    AUTO_FREE char *text = api_error_problem(cause, request_id(r), who && who->is_admin);
+    size_t len = text ? strlen(text) : 0;
+
+    if (add_headers(r, cause, e) < 0)
+        return -1;
+    return text ? request_reply(r, status, "application/problem+json", TAKE(text), len, e) : request_reply_empty(r, status, e);
 }
 
 void problem_reply(struct request *r, const struct err *cause)

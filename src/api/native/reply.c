@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "link.h"
+
 #include "base/str.h"
 
 static int no_memory(struct err *e)
@@ -38,6 +40,16 @@ int reply_json(struct request *r, int status, json_t *body, struct err *e)
     if (!text)
         return no_memory(e);
     return request_reply(r, status, "application/json", text, strlen(text), e);
+}
+
+int reply_created(struct request *r, struct place at, json_t *body, struct err *e)
+{
+    AUTO_FREE char *location = str_printf("%s/%s", at.collection, at.id);
+
+    if (location && link_location(r, location, e) == 0)
+        return reply_json(r, 201, body, e);
+    json_decref(body);
+    return location ? -1 : no_memory(e);
 }
 
 int reply_buf(struct request *r, int status, const char *content_type, struct buf *b, struct err *e)
@@ -93,7 +105,7 @@ int verb_reply(struct verb *v, struct request *r, struct err *e)
 {
     struct once *o = &v->once;
 
-    if (o->location && request_add_header(r, "Location", o->location, e) < 0)
+    if (o->location && link_location(r, o->location, e) < 0)
         return -1;
     size_t len = strlen(o->body);
     return request_reply(r, o->status, "application/json", TAKE(o->body), len, e);

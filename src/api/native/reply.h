@@ -13,6 +13,12 @@ int body_parse(const struct request *r, bool is_optional, json_t **out, struct e
 
 /* Each takes what it sends, also on failure; NULL is "no memory". */
 int reply_json(struct request *r, int status, json_t *body, struct err *e);
+/* 201, with "<collection>/<id>" as Location. */
+struct place {
+    const char *collection;
+    const char *id;
+};
+int reply_created(struct request *r, struct place at, json_t *body, struct err *e);
 int reply_buf(struct request *r, int status, const char *content_type, struct buf *b, struct err *e);
 /* Ends the list that b holds (json_list_begin, json_list_item…) with further members, and sends it. */
 int reply_list(struct request *r, struct buf *b, json_t *further, struct err *e);
@@ -33,11 +39,7 @@ static inline void cleanup_verb(struct verb *v)
 }
 #define AUTO_VERB __attribute__((cleanup(cleanup_verb))) struct verb
 
-/* For a verb_answer_fn: status, body and "<collection>/<id>" as Location. Takes body, also on failure; NULL is "no memory". */
-struct place {
-    const char *collection;
-    const char *id;
-};
+/* For a verb_answer_fn: status, body and Location. Takes body, also on failure; NULL is "no memory". */
 int verb_answer(struct once *o, int status, struct place at, json_t *body, struct err *e);
 
 #endif

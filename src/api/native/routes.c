@@ -48,6 +48,35 @@ static const struct route routes[] = {
     { "GET", "/v1/flavors/{ref}", "flavor:read", .handle = flavors_show, .flags = ROUTE_NO_BODY },
     { "DELETE", "/v1/flavors/{ref}", "flavor:delete", .handle = flavors_delete, .flags = ROUTE_NO_BODY },
 
+    { "GET", "/v1/users", "user:list", .handle = users_list, .flags = ROUTE_NO_BODY },
+    { "POST", "/v1/users", "user:create", .handle = users_create },
+    { "GET", "/v1/users/{ref}", "user:read", .handle = users_show, .flags = ROUTE_NO_BODY },
+    { "PATCH", "/v1/users/{ref}", "user:update", .handle = users_change },
+    { "DELETE", "/v1/users/{ref}", "user:delete", .handle = users_delete, .flags = ROUTE_NO_BODY },
+
+    { "GET", "/v1/projects", "project:list", .handle = projects_list, .flags = ROUTE_NO_BODY },
+    { "POST", "/v1/projects", "project:create", .handle = projects_create },
+    { "GET", "/v1/projects/{ref}", "project:read", .handle = projects_show, .flags = ROUTE_NO_BODY },
+    { "PATCH", "/v1/projects/{ref}", "project:update", .handle = projects_change },
+    { "DELETE", "/v1/projects/{ref}", "project:delete", .handle = projects_delete, .flags = ROUTE_NO_BODY },
+
+    { "GET", "/v1/roles", "role:list", .handle = roles_list, .flags = ROUTE_NO_BODY },
+    { "GET", "/v1/role-assignments", "role:list-assignments", .handle = role_assignments_list, .flags = ROUTE_NO_BODY },
+    { "PUT", "/v1/projects/{ref}/users/{user}/roles/{role}", "role:grant", .handle = roles_grant, .flags = ROUTE_NO_BODY },
+    { "DELETE", "/v1/projects/{ref}/users/{user}/roles/{role}", "role:revoke", .handle = roles_revoke, .flags = ROUTE_NO_BODY },
+
+    { "POST", "/v1/tokens", "token:create", .handle = tokens_create, .flags = ROUTE_PUBLIC },
+    { "GET", "/v1/tokens", "token:list", .handle = tokens_list, .flags = ROUTE_NO_BODY },
+    { "GET", "/v1/tokens/{id}", "token:read", .handle = tokens_show, .flags = ROUTE_NO_BODY },
+    { "DELETE", "/v1/tokens/{id}", "token:revoke", .handle = tokens_revoke, .flags = ROUTE_NO_BODY },
+    { "GET", "/v1/me", "me:read", .handle = me_show, .flags = ROUTE_NO_BODY },
+
+    { "GET", "/v1/quota", "quota:read", .handle = quota_show_own, .flags = ROUTE_NO_BODY },
+    { "GET", "/v1/projects/{ref}/quota", "quota:read", .handle = quota_show, .flags = ROUTE_NO_BODY },
+    { "PUT", "/v1/projects/{ref}/quota", "quota:update", .handle = quota_change },
+    { "GET", "/v1/audit", "audit:list", .handle = audit_show, .flags = ROUTE_NO_BODY },
+
+    { "GET", "/v1/events", "event:list", .handle = events_show, .flags = ROUTE_NO_BODY },
     { "GET", "/v1/host", "host:read", .handle = host_show, .flags = ROUTE_NO_BODY },
     { "GET", "/v1/doctor", "doctor:read", .handle = doctor_show, .flags = ROUTE_NO_BODY },
 
@@ -56,5 +85,9 @@ static const struct route routes[] = {
     { "DELETE", "/v1/operations/{id}", "operation:cancel", .handle = operations_cancel, .flags = ROUTE_NO_BODY },
 };
 
+static const char *const parameters[] = { "project", NULL };
+
 /* The empty prefix: what no other door knows is answered in this door's shape. */
-const struct door native_door = { .prefix = "", .routes = routes, .route_count = ARRAY_LEN(routes), .error = problem_reply };
+const struct door native_door = {
+    .prefix = "", .routes = routes, .route_count = ARRAY_LEN(routes), .error = problem_reply, .parameters = parameters
+};

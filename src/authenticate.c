@@ -1,0 +1,43 @@
+/* authenticate: credentials become an actor, and ?project= says where it works. */
+#include "authenticate.h"
+
+#include "api/credentials.h"
+#include "core/identity.h"
+#include "store/store.h"
+
+static int scope(struct core *c, const struct request *r, struct actor *who, struct err *e)
+{
+    const char *project = request_query(r, "project");
+
+    return project ? identity_scope(c, who, project, e) : 0;
+}
+
+int authenticate_nobody(void *arg, struct request *r, struct actor *out, struct err *e)
+{
+    store_hurry(); /* this thread has others to answer */
+    identity_implicit(arg, out);
+    return scope(arg, r, out, e);
+}
+
+/* A token counts also where none is needed: a local administrator may want to be somebody else. */
+static int identify(struct core *c, struct request *r, struct actor *out, struct err *e)
+{
+    const char *token = NULL;
+    bool is_in_group = false;
+    uint32_t uid;
+
+    if (credentials_token(r, &token, e) < 0)
+        return -1;
+    if (token)
+        return identity_by_token(c, token, out, e);
+    if (!request_local_peer(r, &uid, &is_in_group) || (uid != 0 && !is_in_group))
+        return err_set(e, ERR_UNAUTHORIZED, "credentials are missing: send a token as Authorization: Bearer or X-Auth-Token");
+    identity_local(c, uid, out);
+    return 0;
+}
+
+int authenticate_token(void *arg, struct request *r, struct actor *out, struct err *e)
+{
+    store_hurry(); /* this thread has others to answer */
+    return identify(arg, r, out, e) < 0 ? -1 : scope(arg, r, out, e);
+}

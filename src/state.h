@@ -1,0 +1,13 @@
+/* state: opening what lies in state_dir. Private to main and app. */
+#ifndef STATE_H
+#define STATE_H
+
+#include "base/err.h"
+#include "disk/disk.h"
+#include "store/store.h"
+
+/* Takes the lock of state_dir, then opens or makes the database. ERR_CONFLICT: another process has the lock. ERR_CONFIG: there
+ * are files, but the database that knew them is missing. */
+int state_open(const char *state_dir, struct disk **disk, struct store **store, struct err *e);
+
+#endif
