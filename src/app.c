@@ -28,7 +28,7 @@
 #include "store/store.h"
 #include "virt/virt.h"
 
-enum { VIRT_READERS = 2, KEEPALIVE_INTERVAL_S = 5, KEEPALIVE_COUNT = 3 };
+enum { FIRST_LOOK_MS = 1000, VIRT_READERS = 2, KEEPALIVE_INTERVAL_S = 5, KEEPALIVE_COUNT = 3 };
 enum { CONNECTIONS_MAX = 1024, CONNECTIONS_PER_ADDRESS_MAX = 256, HEADER_DEADLINE_MS = 10000, IDLE_TIMEOUT_MS = 60000 };
 enum { DESCRIPTORS_ELSE = 512 }; /* the database's, libvirt's, files, children's pipes */
 
@@ -210,6 +210,16 @@ static void raise_descriptor_limit(const struct config *c)
     log_warn("fewer descriptors are allowed than event_connections asks for; raise RLIMIT_NOFILE", NULL);
 }
 
+/* Whoever asks right after "listening" finds libvirt known: a create then need not be told to come again. One that does not
+ * answer is not waited for; clients that come meanwhile wait in the sockets' queues. */
+static void meet_libvirt(struct app *a)
+{
+    struct err e = ERR_INIT;
+
+    if (virt_wait_connected(a->virt, FIRST_LOOK_MS, &e) < 0)
+        log_err(LOG_WARN, "libvirt does not answer yet", &e, NULL);
+}
+
 static int build(struct app *a, struct err *e)
 {
     xml_init();
@@ -217,7 +227,10 @@ static int build(struct app *a, struct err *e)
     if (app_check_routes(e) < 0 || timer_new(&a->timer, e) < 0 || open_state(a, e) < 0 || make_core(a, e) < 0 ||
         make_http(a, e) < 0)
         return -1;
-    return core_start(a->core, a->virt, e) < 0 ? -1 : http_start(a->http, e);
+    if (core_start(a->core, a->virt, e) < 0)
+        return -1;
+    meet_libvirt(a);
+    return http_start(a->http, e);
 }
 
 static void take_down(struct app *a)

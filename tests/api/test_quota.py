@@ -6,7 +6,7 @@ import pytest
 
 RESOURCES = ["vms", "vcpus", "memory_mib", "disk_gib", "images", "networks", "ports", "keypairs", "tokens"]
 DEFAULTS = {"vms": 10, "vcpus": 20, "memory_mib": 51200, "disk_gib": 1000, "images": 20, "networks": 10, "ports": 50, "keypairs": 100,
-            "tokens": 100}
+            "tokens": 1000}
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJvZ5gq5xV4K7v1l0bKx8m8Q0N0mB5B2T0Jx2Qh1d0aB"
 NO_NETWORK = {"image": "tiny", "vcpus": 1, "memory_mib": 64, "disk_gib": 1, "networks": [], "start": False}
 

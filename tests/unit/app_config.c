@@ -51,7 +51,7 @@ START_TEST(defaults)
     ck_assert_uint_eq(c.audit_retention_ms, 90ULL * 24 * 3600 * 1000);
     ck_assert_uint_eq(c.audit_keep, 1000000);
     ck_assert_str_eq(c.default_quota, "vms=10, vcpus=20, memory_mib=51200, disk_gib=1000, images=20, networks=10, ports=50,"
-                                      " keypairs=100, tokens=100");
+                                      " keypairs=100, tokens=1000");
     ck_assert_uint_eq(c.guest_port, 8775);
     unit_ok(config_check(&c, &e));
 }
