@@ -22,7 +22,7 @@ enum { REQUEST_ID_MAX = 64, ADDRESS_MAX = 64 };
 enum role { ROLE_READER = 1, ROLE_MEMBER = 2, ROLE_ADMIN = 4 };
 enum { ROLES_ALL = ROLE_READER | ROLE_MEMBER | ROLE_ADMIN };
 const char *role_to_string(enum role r);
-int role_from_string(const char *s, enum role *out);
+int role_from_string(const char *s, enum role *out); /* "developer" is member */
 /* The mask with what its roles imply. */
 unsigned roles_implied(unsigned roles);
 
@@ -98,9 +98,9 @@ DEFINE_LIST(user)
 DEFINE_LIST(project)
 DEFINE_LIST(role_assignment)
 DEFINE_LIST(token)
-#define AUTO_USER_LIST            __attribute__((cleanup(user_list_done))) struct user_list
-#define AUTO_PROJECT_LIST         __attribute__((cleanup(project_list_done))) struct project_list
-#define AUTO_ROLE_ASSIGNMENT_LIST __attribute__((cleanup(role_assignment_list_done))) struct role_assignment_list
-#define AUTO_TOKEN_LIST           __attribute__((cleanup(token_list_done))) struct token_list
+#define AUTO_USER_LIST            AUTO_LIST(user)
+#define AUTO_PROJECT_LIST         AUTO_LIST(project)
+#define AUTO_ROLE_ASSIGNMENT_LIST AUTO_LIST(role_assignment)
+#define AUTO_TOKEN_LIST           AUTO_LIST(token)
 
 #endif

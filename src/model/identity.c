@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 
+/* A role's own word comes first; behind those, what other sources call them. */
 static const struct {
     const char *word;
     enum role role;
@@ -14,6 +15,7 @@ static const struct {
     { "reader", ROLE_READER, ROLE_READER },
     { "member", ROLE_MEMBER, ROLE_MEMBER | ROLE_READER },
     { "admin", ROLE_ADMIN, ROLES_ALL },
+    { "developer", ROLE_MEMBER, ROLE_MEMBER | ROLE_READER },
 };
 
 const char *role_to_string(enum role r)

@@ -11,9 +11,13 @@ START_TEST(roles_have_words)
     ck_assert_int_eq(role_from_string("member", &role), 0);
     ck_assert_int_eq(role, ROLE_MEMBER);
     ck_assert_str_eq(role_to_string(ROLE_ADMIN), "admin");
-    ck_assert_int_eq(role_from_string("developer", &role), -1);
+    ck_assert_int_eq(role_from_string("owner", &role), -1);
     ck_assert_int_eq(role_from_string(NULL, &role), -1);
     ck_assert_int_eq(role, ROLE_MEMBER);
+    role = ROLE_READER;
+    ck_assert_int_eq(role_from_string("developer", &role), 0);
+    ck_assert_int_eq(role, ROLE_MEMBER);
+    ck_assert_str_eq(role_to_string(ROLE_MEMBER), "member");
 }
 END_TEST
 
