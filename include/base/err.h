@@ -60,9 +60,9 @@ enum err_code {
 
 struct err {
     enum err_code code;
-    char field[64];   /* "" or the request field that is at fault */
-    char msg[320];    /* safe for whoever asked: no path, no libvirt text, no secret */
-    char detail[640]; /* for logs and administrators only */
+    char field[64];    /* "" or the request field that is at fault */
+    char msg[320];     /* safe for whoever asked: no path, no libvirt text, no secret */
+    char detail[640];  /* for logs and administrators only */
     int retry_after_s; /* when to try again; 0: as the code has it */
 };
 

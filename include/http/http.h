@@ -65,10 +65,10 @@ struct http_config {
     int64_t header_deadline_ms;           /* 10 s from accept to complete headers */
     int64_t idle_timeout_ms;              /* 60 s */
     uint32_t streams_max;                 /* answers that do not end (http/stream.h); 0: none */
-    int64_t stream_ping_ms;               /* 30 s; who has not answered a WebSocket's ping before the next is gone; a comment keeps
-                                             server-sent events alive in half of that */
-    int64_t stream_stall_ms;              /* 30 s; a reader that takes nothing for so long is cut off */
-    uint32_t peer_group; /* the gid that request_local_peer() looks for, and that unix sockets belong to; 0: none */
+    int64_t stream_ping_ms;  /* 30 s; who has not answered a WebSocket's ping before the next is gone; a comment keeps
+                                server-sent events alive in half of that */
+    int64_t stream_stall_ms; /* 30 s; a reader that takes nothing for so long is cut off */
+    uint32_t peer_group;     /* the gid that request_local_peer() looks for, and that unix sockets belong to; 0: none */
     int (*authenticate)(void *arg, struct request *r, struct actor *out, struct err *e);
     int (*authorize)(void *arg, const struct actor *who, const char *action, struct err *e);
     void (*failed)(void *arg, const struct request *r, const struct err *e); /* each that an error answers; may be NULL */

@@ -143,16 +143,17 @@ void event_follower_free(struct event_follower *f)
     free(f);
 }
 
-/* Each token is good until a time that it knows; whatever else may end it changes identity_version. */
-static int read_expiry(struct event_follower *f, struct err *e)
+/* Each token is good until a time that it knows; whatever else may end it changes identity_version, from here on: what was
+ * changed since the request was let in is asked for once more. */
+static int check_in(struct event_follower *f, struct err *e)
 {
     AUTO(token) token = NULL;
 
     atomic_init(&f->seen, identity_version(f->core));
     if (!f->who.token[0])
         return 0;
-    if (token_get(f->core, &f->who, f->who.token, &token, e) < 0)
-        return -1;
+    if (!identity_is_valid(f->core, &f->who) || token_get(f->core, &f->who, f->who.token, &token, e) < 0)
+        return err_set(e, ERR_UNAUTHORIZED, "the token is no longer valid");
     f->expires_at_ms = token->expires_at_ms;
     return 0;
 }
@@ -177,7 +178,7 @@ int events_follow(struct core *c, const struct actor *who, const struct events_q
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     f->core = c;
     f->who = *who;
-    if (parse_types(q->types, &f->types, e) < 0 || read_expiry(f, e) < 0 || find_place(f, q, e) < 0)
+    if (parse_types(q->types, &f->types, e) < 0 || check_in(f, e) < 0 || find_place(f, q, e) < 0)
         return -1;
     *out = TAKE(f);
     return 0;

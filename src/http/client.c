@@ -36,11 +36,11 @@ static void arm(struct client_set *set)
 
 /* libmicrohttpd takes a short read for the last one, and its edge-triggered epoll says nothing more: it misses an end of the
  * stream that came together with data, and would keep the connection until the idle timeout. */
-static bool has_peer_left(int fd)
+bool client_has_left(const struct client *c)
 {
-    char c;
+    char next;
 
-    return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    return recv(c->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 /* A shutdown, also a needless one, is an event that wakes libmicrohttpd. Under the lock, because client_close() waits for it:
@@ -49,7 +49,7 @@ static void sweep_one(const struct client *c, int64_t now_ms)
 {
     if (atomic_load(&c->deadline_ms) <= now_ms)
         (void)shutdown(c->fd, SHUT_RDWR);
-    else if (has_peer_left(c->fd))
+    else if (client_has_left(c))
         (void)shutdown(c->fd, SHUT_RD); /* an answer on its way may still leave */
 }
 

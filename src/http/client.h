@@ -54,6 +54,9 @@ struct client *client_open(struct client_set *set, struct MHD_Connection *connec
 /* Called before the socket is closed: its number may be another connection's right afterwards. NULL is fine. */
 void client_close(struct client *c);
 
+/* Whether the peer has said all that it will ever say. The connection must be open meanwhile. */
+bool client_has_left(const struct client *c);
+
 void client_deadline_in(struct client *c, int64_t delay_ms);
 void client_deadline_off(struct client *c);
 /* Not later than that; an earlier deadline stays. */

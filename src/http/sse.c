@@ -20,6 +20,8 @@ struct sse {
     struct buf text; /* made, and from `sent` on not yet taken */
     size_t sent;
     int64_t spoke_boot_ms;
+    bool has_left;
+    bool is_owed; /* the source failed: it is asked again soon */
 };
 
 static void sse_free(void *arg)
@@ -45,7 +47,7 @@ static bool is_silent(const struct sse *s, int64_t now_ms)
     return now_ms - s->spoke_boot_ms >= s->feed->room->ping_ms / 2;
 }
 
-/* As much as makes a piece. A failure to read ends the turn: the next wake tries again. */
+/* As much as makes a piece. A failure to read ends the turn. */
 static void make_text(struct sse *s)
 {
     struct err e = ERR_INIT;
@@ -54,7 +56,8 @@ static void make_text(struct sse *s)
 
     while (s->text.len < PIECE && (rc = s->feed->source.next(s->feed->subscriber, &m, &e)) > 0)
         add_message(&s->text, &m);
-    if (rc < 0)
+    s->is_owed = rc < 0;
+    if (s->is_owed)
         log_err(LOG_WARN, "a stream could not be read; it is tried again", &e, NULL);
     if (s->text.len == 0 && is_silent(s, clock_boot_ms()))
         buf_adds(&s->text, ":\n\n"); /* a comment: proxies and we see whether somebody is there */
@@ -105,7 +108,7 @@ static ssize_t on_piece(void *arg, uint64_t at, char *to, size_t max)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (s->text.len == 0)
         make_text(s);
-    if (s->text.failed)
+    if (s->text.failed || s->has_left)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     if (s->text.len > 0)
         return take_text(s, to, max);
@@ -130,10 +133,11 @@ struct MHD_Response *sse_response(struct feed *feed, struct client *conn, struct
     return response;
 }
 
-/* One that sleeps cannot go away: libmicrohttpd does not look at it. */
-static bool is_due(const struct sse *s, int64_t now_ms)
+/* One that sleeps cannot go away: libmicrohttpd does not look at it, and so does not see its client leave either. */
+static bool is_due(struct sse *s, int64_t now_ms)
 {
-    return is_silent(s, now_ms) || !s->feed->source.is_welcome(s->feed->subscriber);
+    s->has_left = client_has_left(s->conn);
+    return s->has_left || s->is_owed || is_silent(s, now_ms) || !s->feed->source.is_welcome(s->feed->subscriber);
 }
 
 static struct sse *take_sleepers(struct stream_room *room)

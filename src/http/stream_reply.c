@@ -1,7 +1,7 @@
 /* How a request becomes a stream. What happens in it then is stream.c's and sse.c's. */
+#include <fcntl.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "request.h"
 #include "server.h"
@@ -59,7 +59,7 @@ int request_stream_kind(struct request *r, enum stream_kind *out, struct err *e)
 static void take_socket(struct subscription *s, struct MHD_UpgradeResponseHandle *upgrade, int fd, const char *early,
                         size_t early_len)
 {
-    int own = dup(fd);
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
     (void)MHD_upgrade_action(upgrade, MHD_UPGRADE_ACTION_CLOSE);
     if (own < 0) {

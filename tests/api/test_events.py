@@ -11,6 +11,7 @@ import pytest
 
 from client import BINARY, eventually
 from stream import BYTES, PING, PONG, TEXT, Closed, Refused, ServerSentEvents, WebSocket
+from test_descriptors import fds_of
 from test_start import Running
 from test_tls import TlsDaemon
 
@@ -260,6 +261,17 @@ def test_what_is_taken_ends_the_streams(own, how):
         assert other.frame()[0] == PONG
 
 
+@pytest.mark.settings(auth="token")
+def test_a_token_that_expires_ends_its_streams(own):
+    ann = own.add_user("ann", own.add_project("p"))
+    short = own.with_token(ann.post("/v1/tokens", {"lifetime_s": 3}).json["token"])
+    with WebSocket(short, "/v1/events") as ws, ServerSentEvents(short, "/v1/events") as sse, WebSocket(ann, "/v1/events") as lasting:
+        assert end_of(ws) == 1008
+        assert end_of(sse) is None
+        lasting.send(PING)
+        assert lasting.frame()[0] == PONG
+
+
 # ---- readers that do not behave ----
 def fill(daemon, count):
     """So many events of four kilobytes."""
@@ -302,6 +314,16 @@ def test_streams_are_counted(own):
         assert own.get("/v1/events").status == 200
     with eventually(lambda: try_to_open(own), "a place that is free again") as ws:
         assert ws.is_silent()
+
+
+def test_streams_leave_nothing_behind(own):
+    before = fds_of(own)
+    for _ in range(3):
+        streams = [kind(own, "/v1/events") for kind in (WebSocket, ServerSentEvents) for _ in range(20)]
+        assert fds_of(own) > before + len(streams) // 2 # and perhaps fewer of others
+        for stream in streams:
+            stream.close()
+        eventually(lambda: fds_of(own) <= before, "the descriptors of streams that were left")
 
 
 def try_to_open(daemon):
