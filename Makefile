@@ -43,8 +43,8 @@ DEPS_api := core http job store virt disk model base
 DEPS_app := api core http job store virt disk model base
 DEPS_cli := base
 
-SRC_app := src/app.c src/authenticate.c src/config.c src/doctor_main.c src/guest_listen.c src/init_main.c src/refused.c src/rescue.c src/state.c
-$(foreach r,$(filter-out app,$(ROOMS)),$(eval SRC_$(r) := $(shell find src/$(r) -name '*.c' -o -name '*.S' 2>/dev/null | sort)))
+$(foreach r,$(ROOMS),$(eval SRC_$(r) := $(shell find src/$(r) -name '*.c' -o -name '*.S' 2>/dev/null | sort)))
+SRC_app := $(filter-out src/app/main.c,$(SRC_app))
 SRC_cli := $(filter-out src/cli/computectl.c,$(SRC_cli))
 obj = $(patsubst src/%,$(OUT)/obj/%.o,$(1))
 libs = $(patsubst %,$(OUT)/lib/%.a,$(1) $(DEPS_$(1)))
@@ -96,7 +96,7 @@ $(OUT)/obj/%.S.o: src/%.S
 # .incbin is no #include: -MMD does not see it.
 $(OUT)/obj/api/native/openapi_json.S.o: src/api/native/openapi.json
 
-$(OUT)/computed: $(OUT)/obj/main.c.o $(call libs,app)
+$(OUT)/computed: $(OUT)/obj/app/main.c.o $(call libs,app)
 	@echo "  LD $@"
 	@$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 $(OUT)/computectl: $(OUT)/obj/cli/computectl.c.o $(call libs,cli)
@@ -126,10 +126,11 @@ $(call test_bin,tests/unit/virt_state.c): LDFLAGS += -Wl,--wrap=virDomainHasMana
 $(call test_bin,tests/unit/app_memory.c): LDFLAGS += $(addprefix -Wl$(COMMA)--wrap=,malloc calloc realloc reallocarray strdup strndup)
 
 # tests/fuzz/<name>.c: under V=fuzz a libFuzzer program, else one that replays the files it is given.
+# Of two sources gcc writes down what the last one includes.
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
 FUZZ_MAIN := $(if $(filter fuzz,$(V)),,tests/lib/fuzz_main.c)
 FUZZ_LINK := $(if $(filter fuzz,$(V)),-fsanitize=fuzzer)
-$(call test_bin,$(FUZZ_SRC)): $(OUT)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_MAIN) $(call libs,app)
+$(call test_bin,$(FUZZ_SRC)): $(OUT)/tests/fuzz/%: $(FUZZ_MAIN) tests/fuzz/%.c $(call libs,app)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	@$(CC) $(CFLAGS) -Itests/lib -MMD -MP $(LDFLAGS) $(FUZZ_LINK) -o $@ $(filter %.c %.a,$^) $(LDLIBS)

@@ -73,8 +73,7 @@ def strip(text, with_strings=True):
 
 def room_of(path):
     """The room of a file under src/ or include/."""
-    parts = path.relative_to(ROOT).parts
-    return parts[1] if len(parts) > 2 else "app"
+    return path.relative_to(ROOT).parts[1]
 
 
 # ---- includes ----
@@ -88,8 +87,7 @@ def check_visible_header(path, line, name):
 
 def check_private_header(path, line, name):
     target = (path.parent / name).resolve()
-    folder = ROOT / "src" / room_of(path) if room_of(path) != "app" else ROOT / "src"
-    if not target.is_file() or not target.is_relative_to(folder):
+    if not target.is_file() or not target.is_relative_to(ROOT / "src" / room_of(path)):
         errors.append(f"{where(path, line)}: {name} is no header of {room_of(path)}'s own")
 
 

@@ -1,7 +1,7 @@
 /* fuzz/config: any bytes as the configuration file. It is taken or refused with a reason; what is taken is printed as a file that
  * says the same, and the checks of what was said together come to an end. */
 #define _GNU_SOURCE /* memfd_create, environ */
-#include "../../src/config.h"
+#include "../../src/app/config.h"
 
 #include <stdlib.h>
 #include <string.h>

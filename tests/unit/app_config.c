@@ -1,7 +1,7 @@
 /* Configuration: sources in order, every trap with its place, and what is printed is what is read. */
 #include <stdio.h>
 
-#include "../../src/config.h"
+#include "../../src/app/config.h"
 #include "unit.h"
 
 static char *write_file(const char *text)

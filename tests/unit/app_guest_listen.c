@@ -4,7 +4,7 @@
 #include <curl/curl.h>
 #include <sys/socket.h>
 
-#include "../../src/guest_listen.h"
+#include "../../src/app/guest_listen.h"
 #include "store_lab.h"
 
 #include "base/thread.h"

@@ -1,5 +1,5 @@
 /* Routes and the table of actions belong together: each has what it needs of the other, and nothing is left over. */
-#include "../../src/app.h"
+#include "../../src/app/app.h"
 #include "unit.h"
 
 #include "api/api.h"
