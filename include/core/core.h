@@ -38,7 +38,8 @@ struct core_config {
     int64_t token_lifetime_ms;     /* of a token that asks for none; 0: a day */
     int64_t token_lifetime_max_ms; /* 0: a year */
     int64_t audit_retention_ms;
-    uint64_t audit_keep; /* audit lines kept at the most */
+    int64_t tombstone_retention_ms; /* of VMs that were terminated */
+    uint64_t audit_keep;            /* audit lines kept at the most */
     /* What projects may have that have no limits of their own: quota_limits_parse's text; NULL: no limits. */
     const char *default_quota;
     /* Networks: each takes a subnet of this prefix from the first of the pools that is free. Comma-separated CIDRs. */
@@ -75,6 +76,7 @@ int core_start(struct core *c, struct virt *virt, struct err *e);
  * process has to end. What it was doing goes on at the next start. */
 bool core_stop(struct core *c, int64_t deadline_ms);
 void core_free(struct core *c);
+const char *core_region(const struct core *c); /* this host's, by the configuration */
 DEFINE_AUTO(core, core_free)
 
 #endif

@@ -19,6 +19,13 @@ int identity_by_token(struct core *c, const char *text, struct actor *out, struc
 /* Narrows to ?project=<id or name>, or widens to "*". An administrator may name any; others the one that their token is for:
  * ERR_FORBIDDEN for "*" and another in which they have a role, ERR_PROJECT_NOT_FOUND for all else. */
 int identity_scope(struct core *c, struct actor *who, const char *project, struct err *e);
+/* Goes to work in another project, by id or name: an administrator in any that is there, others where they have a role, with at
+ * most the roles that they came with. ERR_PROJECT_NOT_FOUND for all else. */
+int identity_enter(struct core *c, struct actor *who, const char *project, struct err *e);
+/* Enters the project that a request names beside its credentials, as a tenant: id or name; NULL or "": who's own. is_open: there
+ * are no credentials, and projects come into being by being written to (project_open): a name that is none yet is let in, and
+ * finds nothing: who's project is "". ERR_INVALID_FIELD, ERR_FORBIDDEN: the same for what is not there and what is not who's. */
+int identity_as_tenant(struct core *c, struct actor *who, const char *tenant, bool is_open, struct err *e);
 /* Counts committed changes that may take something from somebody: users, projects, roles, tokens. From memory. Whoever keeps an
  * actor for longer than a request looks again (identity_is_valid) when it has changed. */
 uint64_t identity_version(struct core *c);

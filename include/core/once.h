@@ -17,6 +17,9 @@ struct once {
     sha256_text body_sha256;
     /* Makes status, body and location (malloc'ed; location may stay NULL) from the record that the verb is about. */
     int (*answer)(struct once *o, const void *record, struct err *e);
+    /* The front door's own rule: refuses the record as it is before the change, in the transaction that would change it. NULL:
+     * none but the core's. Asked where a verb says so. */
+    int (*accept)(struct once *o, const void *record, struct err *e);
     const struct actor *actor;
     /* For the front door, after the verb's success. */
     int status;

@@ -12,6 +12,10 @@ struct project_change { /* NULL stays */
 /* ERR_INVALID_FIELD, ERR_NAME_TAKEN. Names are printable and do not look like an id. */
 int project_create(struct core *c, const struct actor *who, const struct project_change *spec, struct project **out,
                    struct err *e);
+/* who's project becomes the one of this name, which is made when there is none: for front doors that know no verb for it, where
+ * nobody needs credentials. ERR_QUOTA_EXCEEDED: there are PROJECTS_OPEN_MAX projects. */
+enum { PROJECTS_OPEN_MAX = 1000 };
+int project_open(struct core *c, struct actor *who, const char *name, struct err *e);
 /* ERR_CONFLICT: `default` keeps its name and stays enabled; so does the last administrator's. */
 int project_update(struct core *c, const struct actor *who, const char *ref, const struct project_change *change,
                    struct project **out, struct err *e);

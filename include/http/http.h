@@ -48,6 +48,7 @@ struct door {
     void (*error)(struct request *r, const struct err *e); /* must reply */
     const char *const *parameters; /* of the query of each route that needs credentials, beside its own: what authenticate()
                                       reads; NULL-terminated or NULL */
+    const char *project_header;    /* the header by which a request names its project; for authenticate(). NULL: none */
 };
 
 /* A number that is 0 stands for the value in its comment. Nothing of it is borrowed after http_new but the functions' arg. */
@@ -97,10 +98,11 @@ void http_print_routes(const struct door *const *doors, const char *(*role)(cons
 /* ---- the request: borrowed strings live as long as it ---- */
 void *request_user(const struct request *r);
 const char *request_method(const struct request *r);
-const char *request_path(const struct request *r);   /* without query, still percent-encoded */
-const char *request_route(const struct request *r);  /* "POST /v1/vms/{id}/start"; NULL before it is known */
-const char *request_action(const struct request *r); /* its route's; NULL before that is known */
-const char *request_id(const struct request *r);     /* X-Request-Id: the client's when well-formed, else ours */
+const char *request_path(const struct request *r);        /* without query, still percent-encoded */
+const char *request_route(const struct request *r);       /* "POST /v1/vms/{id}/start"; NULL before it is known */
+const struct door *request_door(const struct request *r); /* its route's, else its path's */
+const char *request_action(const struct request *r);      /* its route's; NULL before that is known */
+const char *request_id(const struct request *r);          /* X-Request-Id: the client's when well-formed, else ours */
 const struct actor *request_actor(const struct request *r);
 /* For the handler of a ROUTE_PUBLIC that wants to know after all who asks: what every other route's request went through before
  * its handler: authenticate, then authorize. */

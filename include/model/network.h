@@ -72,6 +72,7 @@ struct port {
     uuid_text network;
     char *network_name;     /* read with the row, not stored in it */
     enum network_kind kind; /* the network's; read, not stored */
+    bool is_default;        /* the network is its project's default one; read, not stored */
     uint32_t ordinal;       /* 0 is the guest's first interface */
     mac_text mac;           /* unique on this host; with an address: port_mac's */
     uint32_t ipv4;          /* host order; 0: none is known (NETWORK_USER) */

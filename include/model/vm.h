@@ -84,6 +84,7 @@ struct vm {
     uint64_t disk_gib; /* the overlay's virtual size, rounded up */
     uuid_text image;
     char *image_name;
+    char *image_ref;       /* what the create called it: id or name; NULL: not known any more */
     char *metadata;        /* JSON object text, never NULL */
     char *tags;            /* JSON array text, never NULL */
     char *keypair;         /* the name it had at creation; NULL */

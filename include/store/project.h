@@ -20,6 +20,7 @@ int store_project_get(struct txn *t, const char *member, const char *id_or_name,
 /* Ordered as users are (store_user_list); those that `member` has a role in, NULL: all. */
 int store_project_list(struct txn *t, const char *member, const char *marker, uint32_t limit, struct project_list *out,
                        bool *has_more, struct err *e);
+int store_project_count(struct txn *t, uint64_t *out, struct err *e);
 int store_project_change(struct txn *t, const struct project *p, struct err *e); /* name, description, is_enabled */
 /* Its roles, tokens and quotas go with it. ERR_PROJECT_NOT_FOUND; ERR_IN_USE: it has VMs, images, networks or keypairs. */
 int store_project_delete(struct txn *t, const char *id, struct err *e);

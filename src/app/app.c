@@ -117,6 +117,7 @@ static int make_core(struct app *a, struct err *e)
         .token_lifetime_ms = (int64_t)c->token_lifetime_ms,
         .token_lifetime_max_ms = (int64_t)c->token_lifetime_max_ms,
         .audit_retention_ms = (int64_t)c->audit_retention_ms,
+        .tombstone_retention_ms = (int64_t)c->tombstone_days * 24 * 3600 * 1000,
         .audit_keep = c->audit_keep,
         .default_quota = c->default_quota,
         .network_pools = c->network_pools,

@@ -1,14 +1,18 @@
-/* authenticate: credentials become an actor, and ?project= says where it works. */
+/* authenticate: credentials become an actor, and ?project= or a header says where it works. */
 #include "authenticate.h"
 
 #include "api/credentials.h"
 #include "core/identity.h"
 #include "store/store.h"
 
-static int scope(struct core *c, const struct request *r, struct actor *who, struct err *e)
+/* A door has one way to name a project: its header, or ?project=. */
+static int scope(struct core *c, const struct request *r, struct actor *who, bool is_open, struct err *e)
 {
-    const char *project = request_query(r, "project");
+    const char *header = request_door(r)->project_header;
+    const char *project = header ? NULL : request_query(r, "project");
 
+    if (header)
+        return identity_as_tenant(c, who, request_header(r, header), is_open, e);
     return project ? identity_scope(c, who, project, e) : 0;
 }
 
@@ -16,7 +20,7 @@ int authenticate_nobody(void *arg, struct request *r, struct actor *out, struct 
 {
     store_hurry(); /* this thread has others to answer */
     identity_implicit(arg, out);
-    return scope(arg, r, out, e);
+    return scope(arg, r, out, true, e);
 }
 
 /* A token counts also where none is needed: a local administrator may want to be somebody else. */
@@ -39,5 +43,5 @@ static int identify(struct core *c, struct request *r, struct actor *out, struct
 int authenticate_token(void *arg, struct request *r, struct actor *out, struct err *e)
 {
     store_hurry(); /* this thread has others to answer */
-    return identify(arg, r, out, e) < 0 ? -1 : scope(arg, r, out, e);
+    return identify(arg, r, out, e) < 0 ? -1 : scope(arg, r, out, false, e);
 }

@@ -94,6 +94,8 @@ static const struct key keys[] = {
     { "audit_retention", KEY_DURATION, AT(audit_retention_ms), "90d", NULL, 60 * 1000, 3650 * DAY_MS,
       "lines of the audit log are kept so long" },
     { "audit_keep", KEY_NUMBER, AT(audit_keep), "1000000", NULL, 100, 100000000, "and at most so many" },
+    { "tombstone_days", KEY_NUMBER, AT(tombstone_days), "7", NULL, 0, 3650,
+      "what was terminated in the workspace API stays readable there so long" },
     { "default_quota", KEY_STRING, AT(default_quota),
       "vms=10, vcpus=20, memory_mib=51200, disk_gib=1000, images=20, networks=10, ports=50, keypairs=100, tokens=1000", NULL, 0,
       0, "what a project may have that an administrator has set no limits for; unlimited, or not to be named, is no limit" },

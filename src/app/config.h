@@ -30,8 +30,8 @@ struct config {
     enum log_level log_level;
     uint64_t workers, http_threads;
     uint64_t stop_grace_ms, survey_deadline_ms, create_deadline_ms, power_deadline_ms, delete_deadline_ms, image_deadline_ms,
-        probe_deadline_ms, stop_deadline_ms, operation_retention_ms, event_retention_ms, audit_retention_ms, event_connections,
-        event_stall_ms;
+        probe_deadline_ms, stop_deadline_ms, operation_retention_ms, event_retention_ms, audit_retention_ms, tombstone_days,
+        event_connections, event_stall_ms;
     uint64_t operation_keep, audit_keep;
     char *admin_group; /* a unix group's name; "" */
     uint64_t token_lifetime_ms, token_lifetime_max_ms;

@@ -173,3 +173,8 @@ int core_submit(const struct change *ch, const struct job_request *want, struct 
     *out = TAKE(j);
     return 0;
 }
+
+const char *core_region(const struct core *c)
+{
+    return c->config.region;
+}

@@ -11,6 +11,7 @@
 #include "store/job.h"
 #include "store/setting.h"
 #include "store/token.h"
+#include "store/vm_tombstone.h"
 
 enum { PERIOD_MS = 3600 * 1000, IDEMPOTENCY_RETENTION_MS = 24 * 3600 * 1000, EVENT_KEEP = 100000 };
 
@@ -22,7 +23,8 @@ static int prune(struct core *c, int64_t now, struct err *e)
         store_job_prune(t, now - c->config.operation_retention_ms, c->config.operation_keep, e) < 0 ||
         store_event_prune(t, now - c->config.event_retention_ms, EVENT_KEEP, e) < 0 ||
         store_audit_prune(t, now - c->config.audit_retention_ms, c->config.audit_keep, e) < 0 ||
-        store_token_prune(t, now, e) < 0 || store_idempotency_prune(t, now - IDEMPOTENCY_RETENTION_MS, e) < 0)
+        store_vm_tombstone_prune(t, now - c->config.tombstone_retention_ms, e) < 0 || store_token_prune(t, now, e) < 0 ||
+        store_idempotency_prune(t, now - IDEMPOTENCY_RETENTION_MS, e) < 0)
         return -1;
     return txn_commit(t, e);
 }

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "model/name.h"
 #include "store/audit.h"
 #include "store/project.h"
 #include "store/role.h"
@@ -116,6 +117,76 @@ int identity_scope(struct core *c, struct actor *who, const char *project, struc
         return err_set_field(e, ERR_FORBIDDEN, "project", "all projects are for administrators");
     who->sees_all = true;
     return 0;
+}
+
+static int no_project(const char *ref, struct err *e)
+{
+    return err_set(e, ERR_PROJECT_NOT_FOUND, "there is no project '%s'", ref);
+}
+
+static int roles_in(struct txn *t, const struct actor *who, const struct project *p, unsigned *out, struct err *e)
+{
+    unsigned assigned = 0;
+
+    if (!p->is_enabled)
+        return no_project(p->name, e);
+    if (store_role_mask(t, who->user_id, p->id, &assigned, e) < 0)
+        return -1;
+    *out = who->roles & roles_implied(assigned);
+    return *out ? 0 : no_project(p->name, e);
+}
+
+int identity_enter(struct core *c, struct actor *who, const char *project, struct err *e)
+{
+    AUTO(project) p = NULL;
+    AUTO(txn) t = NULL;
+    unsigned roles = who->roles;
+
+    if (txn_read(c->store, &t, e) < 0 || store_project_get(t, who->is_admin ? NULL : who->user_id, project, &p, e) < 0)
+        return -1;
+    if (!who->is_admin && !str_equal(p->id, who->project) && roles_in(t, who, p, &roles, e) < 0)
+        return -1;
+    who->roles = roles;
+    who->sees_all = false;
+    (void)str_copy(who->project, sizeof who->project, p->id);
+    return 0;
+}
+
+/* ---- tenants ---- */
+
+static int check_tenant(const char *tenant, struct err *e)
+{
+    if (strlen(tenant) <= PROJECT_NAME_MAX && str_is_printable(tenant))
+        return 0;
+    return err_set_field(e, ERR_INVALID_FIELD, "tenant", "the tenant must be 1 to %d bytes of printable characters",
+                         PROJECT_NAME_MAX);
+}
+
+/* Names that are made by being used are plain ones: what else somebody sends is a mistake, or worse. */
+static int enter_new(struct actor *who, const char *tenant, struct err *e)
+{
+    struct err why = ERR_INIT;
+
+    if (name_check(tenant, NAME_RULE_STRICT, "tenant", e) < 0)
+        return -1;
+    if (identity_check_name(tenant, PROJECT_NAME_MAX, &why) < 0)
+        return err_set_field(e, ERR_INVALID_FIELD, "tenant", "the tenant looks like an id, and is none");
+    who->project[0] = '\0';
+    return 0;
+}
+
+int identity_as_tenant(struct core *c, struct actor *who, const char *tenant, bool is_open, struct err *e)
+{
+    if (!tenant || !tenant[0])
+        return 0;
+    if (check_tenant(tenant, e) < 0)
+        return -1;
+    if (identity_enter(c, who, tenant, e) == 0)
+        return 0;
+    if (e->code != ERR_PROJECT_NOT_FOUND)
+        return -1;
+    err_clear(e);
+    return is_open ? enter_new(who, tenant, e) : err_set(e, ERR_FORBIDDEN, "the credentials are not this tenant's");
 }
 
 /* ---- what users and projects share ---- */

@@ -32,6 +32,11 @@ int once_replay(struct txn *t, struct once *o, bool *is_replay, struct err *e)
     return 0;
 }
 
+int once_accept(struct once *o, const void *record, struct err *e)
+{
+    return o->accept ? o->accept(o, record, e) : 0;
+}
+
 int once_commit(struct txn *t, struct once *o, const void *record, struct err *e)
 {
     if (o->answer(o, record, e) < 0)

@@ -9,6 +9,8 @@
 
 /* True in *is_replay when this key has had its answer: it is in *o again, and there is nothing to do. */
 int once_replay(struct txn *t, struct once *o, bool *is_replay, struct err *e);
+/* The front door's own rule, when it has one. */
+int once_accept(struct once *o, const void *record, struct err *e);
 /* Makes the answer from record, keeps it when there is a key, and commits. */
 int once_commit(struct txn *t, struct once *o, const void *record, struct err *e);
 

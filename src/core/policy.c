@@ -61,6 +61,7 @@ static const struct rule {
     { "quota:read", READER | ONE_PROJECT },
     { "quota:update", ADMIN },
 
+    { "flavor:list-public", PUBLIC }, /* a catalogue */
     { "flavor:list", READER },
     { "flavor:read", READER },
     { "flavor:create", ADMIN },

@@ -65,6 +65,43 @@ int project_create(struct core *c, const struct actor *who, const struct project
     return 0;
 }
 
+static int open_new(const struct change *ch, const char *name, struct project **out, struct err *e)
+{
+    AUTO(project) p = NULL;
+    uint64_t count = 0;
+
+    if (store_project_count(ch->txn, &count, e) < 0)
+        return -1;
+    if (count >= PROJECTS_OPEN_MAX)
+        return err_set(e, ERR_QUOTA_EXCEEDED, "there are %d projects: an administrator makes further ones", PROJECTS_OPEN_MAX);
+    if (new_project(ch->txn, &p, e) < 0)
+        return -1;
+    const struct actor at = actor_in(ch->who, p->id);
+    if (apply(&(struct project_change){ .name = name }, p, e) < 0 || store_project_insert(ch->txn, p, e) < 0 ||
+        identity_audit(&(struct change){ ch->core, &at, ch->txn }, "project:create", "project", p->id, e) < 0)
+        return -1;
+    *out = TAKE(p);
+    return 0;
+}
+
+int project_open(struct core *c, struct actor *who, const char *name, struct err *e)
+{
+    AUTO(txn) t = NULL;
+    AUTO(project) p = NULL;
+
+    if (identity_check_name(name, PROJECT_NAME_MAX, e) < 0 || txn_write(c->store, &t, e) < 0)
+        return -1;
+    if (store_project_get(t, NULL, name, &p, e) < 0) {
+        if (e->code != ERR_PROJECT_NOT_FOUND)
+            return -1;
+        err_clear(e);
+        if (open_new(&(struct change){ c, who, t }, name, &p, e) < 0)
+            return -1;
+    }
+    (void)str_copy(who->project, sizeof who->project, p->id);
+    return txn_commit(t, e);
+}
+
 /* It is found by its name, and where everybody works who has no token. */
 static int refuse_default(const struct core *c, const struct project *p, struct err *e)
 {

@@ -139,6 +139,23 @@ int vm_set_locked(struct core *c, const struct actor *who, const char *ref, bool
     return 0;
 }
 
+int vm_is_elsewhere(struct core *c, const struct actor *who, const char *id, bool *out, struct err *e)
+{
+    AUTO(txn) t = NULL;
+    AUTO(vm) vm = NULL;
+
+    *out = false;
+    if (txn_read(c->store, &t, e) < 0)
+        return -1;
+    if (store_vm_get(t, NULL, id, &vm, e) == 0)
+        *out = !who->sees_all && !str_equal(vm->project, who->project);
+    else if (e->code == ERR_VM_NOT_FOUND)
+        err_clear(e);
+    else
+        return -1;
+    return 0;
+}
+
 int vm_console_log(struct core *c, const struct actor *who, const char *ref, uint32_t lines, char **out, size_t *len,
                    struct err *e)
 {

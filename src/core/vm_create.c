@@ -163,7 +163,8 @@ static int vm_of_spec(struct txn *t, const struct actor *who, const struct vm_sp
     vm->name = str_dup(spec->name);
     vm->metadata = str_dup(spec->metadata ? spec->metadata : "{}");
     vm->tags = str_dup(spec->tags ? spec->tags : "[]");
-    if (!vm->name || !vm->metadata || !vm->tags)
+    vm->image_ref = str_dup(spec->image);
+    if (!vm->name || !vm->image_ref || !vm->metadata || !vm->tags)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     vm->status = VM_PENDING;
     vm->task = VM_TASK_CREATE;

@@ -11,6 +11,7 @@
 #include "core/vm.h"
 #include "store/audit.h"
 #include "store/job.h"
+#include "store/vm_tombstone.h"
 
 static int remove_folder(struct job_run *r, struct err *e)
 {
@@ -87,7 +88,10 @@ int vm_delete_submit(const struct change *ch, struct vm *vm, const char *action,
     return 0;
 }
 
-int vm_delete(struct core *c, const struct actor *who, const char *ref, struct once *once, struct err *e)
+/* One of the ways into a delete: the VM's job, a new one or the one that is under way. */
+typedef int begin_fn(const struct change *ch, struct vm *vm, struct job **out, struct err *e);
+
+static int begin(struct core *c, const struct actor *who, const char *ref, begin_fn *how, struct once *once, struct err *e)
 {
     AUTO(txn) t = NULL;
     AUTO(vm) vm = NULL;
@@ -98,16 +102,39 @@ int vm_delete(struct core *c, const struct actor *who, const char *ref, struct o
         return -1;
     if (is_replay)
         return 0;
-    if (store_vm_resolve(t, actor_scope(who), ref, &vm, e) < 0)
+    if (store_vm_resolve(t, actor_scope(who), ref, &vm, e) < 0 || once_accept(once, vm, e) < 0)
         return -1;
     const struct actor at = actor_in(who, vm->project);
-    if (vm->task == VM_TASK_DELETE) { /* asked twice: the same operation answers both */
-        if (store_job_get(t, NULL, vm->job, &job, e) < 0)
-            return -1;
-    } else if (vm_refuse_locked(vm, e) < 0 || vm_delete_submit(&(struct change){ c, &at, t }, vm, "vm:delete", &job, e) < 0) {
+    if (how(&(struct change){ c, &at, t }, vm, &job, e) < 0)
         return -1;
-    }
     vm->status = VM_DELETING;
     vm->task = VM_TASK_DELETE;
     return once_commit(t, once, &(struct vm_answer){ vm, job }, e);
+}
+
+/* Asked twice, the same operation answers both. */
+static int delete (const struct change *ch, struct vm *vm, struct job **out, struct err *e)
+{
+    if (vm->task == VM_TASK_DELETE)
+        return store_job_get(ch->txn, NULL, vm->job, out, e);
+    return vm_refuse_locked(vm, e) < 0 ? -1 : vm_delete_submit(ch, vm, "vm:delete", out, e);
+}
+
+int vm_delete(struct core *c, const struct actor *who, const char *ref, struct once *once, struct err *e)
+{
+    return begin(c, who, ref, delete, once, e);
+}
+
+static int terminate(const struct change *ch, struct vm *vm, struct job **out, struct err *e)
+{
+    if (vm->task == VM_TASK_DELETE)
+        return err_set(e, ERR_INVALID_STATE, "VM '%s' is being deleted", vm->name);
+    if (vm_refuse_locked(vm, e) < 0 || store_vm_tombstone_insert(ch->txn, vm, e) < 0)
+        return -1;
+    return vm_delete_submit(ch, vm, "vm:delete", out, e);
+}
+
+int vm_terminate(struct core *c, const struct actor *who, const char *ref, struct once *once, struct err *e)
+{
+    return begin(c, who, ref, terminate, once, e);
 }

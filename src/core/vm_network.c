@@ -134,6 +134,7 @@ static int add_port(const struct plan *p, const struct network *n, const char *f
     if (!port->network_name)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     port->kind = n->kind;
+    port->is_default = n->is_default;
     port->ordinal = (uint32_t)p->vm->ports.count;
     port->created_at_ms = clock_wall_ms();
     return append(p->vm, TAKE(port), e);

@@ -97,13 +97,22 @@ static int reboot_softly(struct job_run *r, bool *seen, struct err *e)
     return virt_watch_reboot(w, vm_job_core(r)->config.stop_grace_ms, seen, e);
 }
 
+/* A paused guest hears no button; it goes on in its firmware. */
+static int reset(struct job_run *r, struct err *e)
+{
+    if (virt_reset(virt_of(r), r->job->target, e) < 0)
+        return -1;
+    return vm_job_of(r)->from == VM_PAUSED ? virt_resume(virt_of(r), r->job->target, e) : 0;
+}
+
 static int reboot(struct job_run *r, struct err *e)
 {
+    const struct vm_job *vj = vm_job_of(r);
     bool seen = false;
 
-    if (!vm_job_of(r)->is_forced && reboot_softly(r, &seen, e) < 0)
+    if (!vj->is_forced && vj->from != VM_PAUSED && reboot_softly(r, &seen, e) < 0)
         return -1;
-    return seen ? 0 : virt_reset(virt_of(r), r->job->target, e);
+    return seen ? 0 : reset(r, e);
 }
 
 /* ---- pause, resume ---- */
@@ -191,6 +200,8 @@ static const struct power_verb {
     [VM_VERB_REBOOT] = { "rebooted", "vm:reboot", &vm_reboot_kind, VM_TASK_REBOOT, IN(VM_RUNNING) },
     [VM_VERB_PAUSE] = { "paused", "vm:pause", &vm_pause_kind, VM_TASK_PAUSE, IN(VM_RUNNING) },
     [VM_VERB_RESUME] = { "resumed", "vm:resume", &vm_resume_kind, VM_TASK_RESUME, IN(VM_PAUSED) | IN(VM_SUSPENDED) },
+    [VM_VERB_RESTART] = { "restarted", "vm:reboot", &vm_start_kind, VM_TASK_REBOOT, IN(VM_STOPPED) | IN(VM_SUSPENDED) },
+    [VM_VERB_REBOOT_PAUSED] = { "rebooted", "vm:reboot", &vm_reboot_kind, VM_TASK_REBOOT, IN(VM_PAUSED) },
     [VM_VERB_SUSPEND] = { "suspended", "vm:suspend", &vm_suspend_kind, VM_TASK_SUSPEND, IN(VM_RUNNING) | IN(VM_PAUSED) },
 };
 
@@ -238,7 +249,8 @@ int vm_act(struct core *c, const struct actor *who, const struct vm_action *want
         return -1;
     if (is_replay)
         return 0;
-    if (store_vm_resolve(t, actor_scope(who), want->ref, &vm, e) < 0 || refuse(vm, &verbs[want->verb], e) < 0)
+    if (store_vm_resolve(t, actor_scope(who), want->ref, &vm, e) < 0 || once_accept(once, vm, e) < 0 ||
+        refuse(vm, &verbs[want->verb], e) < 0)
         return -1;
     const struct actor at = actor_in(who, vm->project);
     if (submit(&(struct change){ c, &at, t }, want, vm, &job, e) < 0)

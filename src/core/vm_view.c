@@ -12,6 +12,7 @@
 #include "core/vm.h"
 #include "store/port.h"
 #include "store/vm.h"
+#include "store/vm_tombstone.h"
 
 struct vm_view {
     struct core *core;
@@ -24,6 +25,9 @@ struct vm_view {
     uuid_text marker;
     bool has_marker;
     uint32_t limit;
+    bool has_window;
+    struct vm_window window;
+    uint64_t total;
     void (*done)(void *arg);
     void *arg;
     int64_t deadline_boot_ms;
@@ -74,14 +78,29 @@ static int load_list(struct vm_view *v, struct txn *t, struct err *e)
     return store_vm_list(t, &f, &v->page, &v->has_more, e);
 }
 
+static int load_window(struct vm_view *v, struct txn *t, struct err *e)
+{
+    const struct vm_page_filter f = {
+        .project = v->scope, .statuses = v->window.statuses, .offset = v->window.offset, .limit = v->limit
+    };
+
+    return store_vm_page(t, &f, &v->page, &v->total, e);
+}
+
+static int load_rows(struct vm_view *v, struct txn *t, struct err *e)
+{
+    if (v->one[0])
+        return load_one(v, t, e);
+    return v->has_window ? load_window(v, t, e) : load_list(v, t, e);
+}
+
 static int load(struct vm_view *v, struct err *e)
 {
     AUTO(txn) t = NULL;
 
     vm_list_done(&v->page); /* of a load that came only half through */
     v->page = (struct vm_list){ 0 };
-    if (txn_read(v->core->store, &t, e) < 0 || (v->one[0] ? load_one(v, t, e) : load_list(v, t, e)) < 0 ||
-        store_port_attach(t, &v->page, e) < 0)
+    if (txn_read(v->core->store, &t, e) < 0 || load_rows(v, t, e) < 0 || store_port_attach(t, &v->page, e) < 0)
         return -1;
     v->is_loaded = true;
     return 0;
@@ -176,6 +195,9 @@ static int take_query(struct vm_view *v, const struct vm_query *q, struct err *e
     if (q->ref)
         return resolve(v, q->ref, e);
     v->limit = q->limit;
+    v->has_window = q->window != NULL;
+    if (q->window)
+        v->window = *q->window;
     v->has_status = q->status != NULL;
     if (q->status)
         v->status = *q->status;
@@ -249,4 +271,9 @@ bool vm_view_is_stale(const struct vm_view *v)
 bool vm_view_has_more(const struct vm_view *v)
 {
     return v->has_more;
+}
+
+uint64_t vm_view_total(const struct vm_view *v)
+{
+    return v->total;
 }

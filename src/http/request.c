@@ -90,6 +90,11 @@ const char *request_route(const struct request *r)
     return r->entry ? r->entry->label : NULL;
 }
 
+const struct door *request_door(const struct request *r)
+{
+    return r->door;
+}
+
 const char *request_action(const struct request *r)
 {
     return r->entry ? r->entry->route->action : NULL;

@@ -88,6 +88,7 @@ void vm_free(struct vm *vm)
     free(vm->status_reason);
     free(vm->flavor);
     free(vm->image_name);
+    free(vm->image_ref);
     free(vm->metadata);
     free(vm->tags);
     free(vm->keypair);

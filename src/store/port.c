@@ -29,6 +29,7 @@ static const struct column port_columns[] = {
     COLUMN(COLUMN_I64, port, created_at_ms),
     COLUMN(COLUMN_STRING, port, network_name),
     COLUMN_OF_WORDS(network_kind_words, port, kind),
+    COLUMN(COLUMN_BOOL, port, is_default),
 };
 
 static void free_port(void *record)
@@ -55,7 +56,7 @@ enum {
     PORT_STMT_COUNT
 };
 
-#define PORT_COLUMNS "p.id, p.vm, p.network, p.ordinal, p.mac, p.ipv4, p.created_at_ms, n.name, n.kind"
+#define PORT_COLUMNS "p.id, p.vm, p.network, p.ordinal, p.mac, p.ipv4, p.created_at_ms, n.name, n.kind, n.is_default"
 #define PORT_SELECT  "SELECT " PORT_COLUMNS " FROM port AS p JOIN network AS n ON n.id = p.network"
 
 static const char *const port_sql[PORT_STMT_COUNT] = {

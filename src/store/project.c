@@ -34,6 +34,7 @@ enum {
     PROJECT_CHANGE,
     PROJECT_DELETE,
     PROJECT_CONTENTS,
+    PROJECT_COUNT,
     PROJECT_STMT_COUNT
 };
 
@@ -57,6 +58,7 @@ static const char *const project_sql[PROJECT_STMT_COUNT] = {
     [PROJECT_DELETE] = "DELETE FROM project WHERE id = ?1",
     [PROJECT_CONTENTS] = "SELECT (SELECT count(*) FROM vm WHERE project = ?1), (SELECT count(*) FROM image WHERE project = ?1),"
                          " (SELECT count(*) FROM network WHERE project = ?1), (SELECT count(*) FROM keypair WHERE project = ?1)",
+    [PROJECT_COUNT] = "SELECT count(*) FROM project",
 };
 const struct stmt_table project_statements = { project_sql, PROJECT_STMT_COUNT };
 
@@ -229,5 +231,15 @@ int store_project_contents(struct txn *t, const char *id, struct project_content
         .networks = (uint64_t)sqlite3_column_int64(st, 2),
         .keypairs = (uint64_t)sqlite3_column_int64(st, 3),
     };
+    return 0;
+}
+
+int store_project_count(struct txn *t, uint64_t *out, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_PROJECT, PROJECT_COUNT);
+
+    if (stmt_row(st, e) < 0)
+        return -1;
+    *out = (uint64_t)sqlite3_column_int64(st, 0);
     return 0;
 }

@@ -16,7 +16,7 @@ const struct stmt_table *const stmt_tables[STMT_MODULE_COUNT] = {
     [STMT_FLAVOR] = &flavor_statements,   [STMT_IMAGE] = &image_statements,     [STMT_KEYPAIR] = &keypair_statements,
     [STMT_NETWORK] = &network_statements, [STMT_PORT] = &port_statements,       [STMT_VM] = &vm_statements,
     [STMT_VM_SEED] = &vm_seed_statements, [STMT_JOB] = &job_statements,         [STMT_EVENT] = &event_statements,
-    [STMT_AUDIT] = &audit_statements,     [STMT_QUOTA] = &quota_statements,
+    [STMT_AUDIT] = &audit_statements,     [STMT_QUOTA] = &quota_statements,     [STMT_VM_TOMBSTONE] = &vm_tombstone_statements,
 };
 
 /* Extended codes stand before the primary code that they belong to. */

@@ -27,6 +27,7 @@ enum stmt_module {
     STMT_PORT,
     STMT_VM,
     STMT_VM_SEED,
+    STMT_VM_TOMBSTONE,
     STMT_JOB,
     STMT_EVENT,
     STMT_AUDIT,
@@ -41,7 +42,7 @@ struct stmt_table {
 extern const struct stmt_table user_statements, project_statements, role_statements, token_statements;
 extern const struct stmt_table txn_statements, setting_statements, flavor_statements, image_statements, keypair_statements,
     network_statements, port_statements, vm_statements, vm_seed_statements, job_statements, event_statements, audit_statements,
-    quota_statements;
+    quota_statements, vm_tombstone_statements;
 extern const struct stmt_table *const stmt_tables[STMT_MODULE_COUNT];
 
 /* The statements of one connection. */

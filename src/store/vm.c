@@ -4,15 +4,10 @@
 
 #include <string.h>
 
-#include "row.h"
 #include "txn.h"
+#include "vm_row.h"
 
 #include "base/str.h"
-
-#define VM_COLUMNS                                                                                                               \
-    "id, name, hostname, project, status, status_reason, task, job, flavor, vcpus, memory_mib, disk_gib, image, image_name, "    \
-    "metadata, tags, keypair, autostart, is_locked, is_name_unique, expires_at_ms, ready_at_ms, fault_code, fault_message, "     \
-    "fault_detail, observed_at_ms, created_at_ms, updated_at_ms, row_version"
 
 DEFINE_WORDS(vm_status);
 DEFINE_WORDS(vm_task);
@@ -32,6 +27,7 @@ static const struct column vm_columns[] = {
     COLUMN(COLUMN_I64, vm, disk_gib),
     COLUMN(COLUMN_CHARS, vm, image),
     COLUMN(COLUMN_STRING, vm, image_name),
+    COLUMN(COLUMN_STRING, vm, image_ref),
     COLUMN(COLUMN_STRING, vm, metadata),
     COLUMN(COLUMN_STRING, vm, tags),
     COLUMN(COLUMN_STRING, vm, keypair),
@@ -54,7 +50,7 @@ static void free_vm(void *record)
     vm_free(record);
 }
 
-static const struct row_type vm_type = { vm_columns, (int)ARRAY_LEN(vm_columns), sizeof(struct vm), free_vm };
+const struct row_type vm_row_type = { vm_columns, (int)ARRAY_LEN(vm_columns), sizeof(struct vm), free_vm };
 
 enum {
     VM_INSERT,
@@ -90,7 +86,7 @@ enum {
 
 static const char *const vm_sql[VM_STMT_COUNT] = {
     [VM_INSERT] = "INSERT INTO vm (" VM_COLUMNS
-                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [VM_NAME_IS_BORNE] = "SELECT 1 FROM vm WHERE name = ?1 AND project = ?2 AND id <> ?3 LIMIT 1",
     [VM_EXISTS] = "SELECT 1 FROM vm WHERE id = ?1",
     [VM_GET] = "SELECT " VM_COLUMNS " FROM vm WHERE id = lower(?1) AND (?2 IS NULL OR project = ?2)",
@@ -151,7 +147,7 @@ static int insert(struct txn *t, const struct vm *vm, struct err *e)
 
     row.updated_at_ms = clock_wall_ms();
     row.row_version = txn_next_vm_version(t);
-    row_bind(st, &vm_type, &row);
+    row_bind(st, &vm_row_type, &row);
     if (stmt_run_unique(st, unique_hostname, e) == 0)
         return 0;
     if (e->code == ERR_NAME_TAKEN)
@@ -203,7 +199,7 @@ int store_vm_get(struct txn *t, const char *project, const char *id, struct vm *
     rc = stmt_row(st, e);
     if (rc <= 0)
         return rc < 0 ? -1 : not_found(id, e);
-    vm = row_new(st, &vm_type, e);
+    vm = row_new(st, &vm_row_type, e);
     if (!vm)
         return -1;
     *out = TAKE(vm);
@@ -220,7 +216,7 @@ static int get_by_name(struct txn *t, const char *project, const char *name, str
     rc = stmt_row(st, e);
     if (rc <= 0)
         return rc < 0 ? -1 : not_found(name, e);
-    vm = row_new(st, &vm_type, e);
+    vm = row_new(st, &vm_row_type, e);
     if (!vm || (rc = stmt_row(st, e)) < 0)
         return -1;
     if (rc > 0)
@@ -256,7 +252,7 @@ int store_vm_list(struct txn *t, const struct vm_filter *f, struct vm_list *out,
         return -1;
     BIND(st, value_text(f->project), value_text(f->name), value_text(f->status ? vm_status_to_string(*f->status) : NULL),
          value_int(key.created_at_ms), value_text(key.id), page_limit(f->limit));
-    if (page_read(st, &vm_type, f->limit, &page, e) < 0)
+    if (page_read(st, &vm_row_type, f->limit, &page, e) < 0)
         return -1;
     *out = (struct vm_list){ (struct vm **)page.items, page.count };
     *has_more = page.has_more;
@@ -474,7 +470,7 @@ int store_vm_next_expiring(struct txn *t, struct vm **out, struct err *e)
     struct vm *vm = NULL;
     int rc = stmt_row(st, e);
 
-    if (rc < 0 || (rc > 0 && !(vm = row_new(st, &vm_type, e))))
+    if (rc < 0 || (rc > 0 && !(vm = row_new(st, &vm_row_type, e))))
         return -1;
     *out = vm;
     return 0;

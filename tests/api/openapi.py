@@ -27,6 +27,15 @@ ABOUT = {**dict.fromkeys(("properties", "required", "additionalProperties", "une
          **dict.fromkeys(("items", "maxItems", "uniqueItems"), list), **dict.fromkeys(("format", "pattern", "minLength", "maxLength"), str)}
 
 
+# The shape of a door's errors, by the prefix of its paths.
+ERROR_SHAPES = {"/api/v1/compute": "TenantError", "/api/v1/vms": "WorkspaceError"}
+
+
+def error_shape(path):
+    path = path.split("?")[0]
+    return next((shape for prefix, shape in ERROR_SHAPES.items() if path == prefix or path.startswith(prefix + "/")), "Problem")
+
+
 class Mismatch(AssertionError):
     """An answer that the document does not allow."""
 
@@ -57,7 +66,7 @@ class Document:
     def check_answer(self, method, path, answer):
         found = self.find("GET" if method == "HEAD" else method, path)
         if not found or answer.status == 405:
-            self.check(self.root["components"]["schemas"]["Problem"], answer.json, f"{method} {path}")
+            self.check(self.root["components"]["schemas"][error_shape(path)], answer.json, f"{method} {path}")
             return
         route, operation = found
         where = f"{method} {route} {answer.status}"

@@ -34,6 +34,25 @@ POST   /v1/vms/{ref}/unlock                                      401      404   
 POST   /v1/vms/{ref}/image                                       401      404    403    202    202
 GET    /v1/vms/{ref}/console-log                                 401      404    200    200    200
 
+GET    /api/v1/vms                                               401      200    200    200    200
+POST   /api/v1/vms                                               401      404    403    201    201
+GET    /api/v1/vms/{id}                                          401      404    200    200    200
+PUT    /api/v1/vms/{id}                                          401      404    403    200    200
+DELETE /api/v1/vms/{id}                                          401      404    403    204    204
+POST   /api/v1/vms/{id}/start                                    401      404    403    202    202
+POST   /api/v1/vms/{id}/stop                                     401      404    403    202    202
+POST   /api/v1/vms/{id}/restart                                  401      404    403    202    202
+POST   /api/v1/vms/{id}/terminate                                401      404    403    202    202
+
+GET    /api/v1/compute/flavors                                   200      200    200    200    200
+GET    /api/v1/compute/instances                                 401      200    200    200    200
+POST   /api/v1/compute/instances                                 401      201    403    201    201
+GET    /api/v1/compute/instances/{id}                            401      403    200    200    200
+DELETE /api/v1/compute/instances/{id}                            401      403    403    204    204
+POST   /api/v1/compute/instances/{id}/stop                       401      403    403    200    200
+POST   /api/v1/compute/instances/{id}/start                      401      403    403    200    200
+POST   /api/v1/compute/instances/{id}/restart                    401      403    403    200    200
+
 GET    /v1/images                                                401      200    200    200    200
 POST   /v1/images                                                401      201    403    201    201
 POST   /v1/images/import                                         401      202    403    202    202
@@ -171,13 +190,16 @@ class World:
     def target(self, route):
         """What stands in its path, fresh."""
         special = {
-            "POST /v1/vms/{ref}/start": lambda: self.vm(start=False), "POST /v1/vms/{ref}/image": lambda: self.vm(start=False),
+            "POST /v1/vms/{ref}/start": lambda: self.vm(start=False), "POST /api/v1/vms/{id}/start": lambda: self.vm(start=False), "POST /v1/vms/{ref}/image": lambda: self.vm(start=False),
             "POST /v1/vms/{ref}/resume": lambda: self.vm_in("pause"), "PUT /v1/images/{ref}/file": self.queued_image,
+            "POST /api/v1/compute/instances/{id}/start": lambda: self.vm(start=False),
+            "POST /api/v1/compute/instances/{id}/restart": lambda: self.vm(start=False),
+            "DELETE /api/v1/compute/instances/{id}": lambda: self.vm(start=False),
             "GET /v1/projects/{ref}": lambda: self.home, "GET /v1/projects/{ref}/quota": lambda: self.home,
             "PUT /v1/projects/{ref}/users/{user}/roles/{role}": lambda: f"{self.home}/users/{self.user()}/roles/reader",
             "DELETE /v1/projects/{ref}/users/{user}/roles/{role}": self.granted,
         }
-        noun = route.split("/")[2] if route.count("/") > 1 else ""
+        noun = route.replace("/api/v1/compute/instances", "/v1/vms").replace("/api/", "/").split("/")[2] if route.count("/") > 1 else ""
         return special.get(route, getattr(self, noun.removesuffix("s"), None))()
 
     def body(self, route):
@@ -185,7 +207,10 @@ class World:
         name = self.name()
         return {
             "POST /v1/vms": {"name": name, "image": "tiny", "vcpus": 1, "memory_mib": 64, "disk_gib": 1, "networks": []},
-            "PATCH /v1/vms/{ref}": {"tags": ["x"]}, "POST /v1/vms/{ref}/image": {"name": name},
+            "POST /api/v1/vms": {"name": name, "workspace_id": self.home, "provider": "libvirt", "type": "small", "region": "local",
+                                 "image_id": "tiny"},
+            "POST /api/v1/compute/instances": {"name": name, "flavor": "small", "imageId": "tiny"},
+            "PUT /api/v1/vms/{id}": {"name": name}, "PATCH /v1/vms/{ref}": {"tags": ["x"]}, "POST /v1/vms/{ref}/image": {"name": name},
             "POST /v1/images": {"name": name, "disk_format": "raw"}, "POST /v1/images/import": {"name": name, "url": "http://127.0.0.1:1/x"},
             "PATCH /v1/images/{ref}": {"properties": {"os": "none"}}, "PUT /v1/images/{ref}/file": b"\0" * 65536,
             "POST /v1/keypairs": {"name": name, "public_key": PUBLIC_KEY}, "POST /v1/networks": {"name": name},
@@ -199,7 +224,9 @@ class World:
         method, path = route.split()
         path = re.sub(r"\{.*\}", target, path) if path.count("{") > 1 else re.sub(r"\{\w+\}", target, path)
         body = self.body(route)
-        headers = {"Content-Type": "application/octet-stream"} if isinstance(body, bytes) else None
+        headers = {"Content-Type": "application/octet-stream"} if isinstance(body, bytes) else {}
+        if who == "administrator" and "/compute/" in path:
+            headers["X-Tenant-ID"] = "home"
         return getattr(self, who).call(method, path + scope, body, headers)
 
 
@@ -214,6 +241,11 @@ def printed():
     return {f"{method} {path}": role for method, path, _, role in map(str.split, lines)}
 
 
+def is_foreign(who, route):
+    """The tenant door says of another's instance that it is not yours, where the others know nothing."""
+    return who == "stranger" and route.split()[1].startswith("/api/v1/compute/instances/")
+
+
 def test_every_route_is_in_the_table():
     assert set(ROWS) == set(printed()) - ELSEWHERE
 
@@ -222,7 +254,7 @@ def test_the_table_says_what_is_printed():
     """The roles, seen from outside. A log in is public, but takes a password."""
     for route, statuses in ROWS.items():
         role = printed()[route]
-        refused = [who for who in PEOPLE if statuses[who] == 403]
+        refused = [who for who in PEOPLE if statuses[who] == 403 and not is_foreign(who, route)]
         assert refused == {"public": [], "reader": [], "member": ["reader"], "admin": ["stranger", "reader", "member"]}[role], route
         assert (statuses["nobody"] == 401) == (role != "public" or route == "POST /v1/tokens"), route
 
@@ -236,8 +268,14 @@ def test_the_handbook_says_what_is_printed():
     assert told == {tuple(line.split()[2:]) for line in lines}
 
 
+def message(answer):
+    """Each door has a shape of its own."""
+    error = answer.json.get("error")
+    return answer.json["detail"] if error is None else error["message"] if isinstance(error, dict) else error
+
+
 def scope_of(world, who, route):
-    if who != "administrator" or printed()[route] == "public":
+    if who != "administrator" or printed()[route] == "public" or "/api/" in route:
         return ""
     return "?project=home" if route in IN_ONE_PROJECT else "?project=*"
 
@@ -251,7 +289,7 @@ def test_everybody(world, route):
         if answer.status == 401:
             assert answer.headers["WWW-Authenticate"].split()[0] == "Bearer"
         if answer.status == 403:
-            assert "needs the role" in answer.json["detail"], answer
+            assert ("another tenant" if is_foreign(who, route) else "needs the role") in message(answer), answer
         if who == "stranger" and target and answer.status == 404:
             assert world.home not in answer.body.decode().replace(target, "")
         if answer.status < 300 and "{" in route and not route.startswith("GET"):

@@ -94,6 +94,27 @@ def locked(machine, name, answer):
     assert machine.show(name)["status"] == "stopped"
 
 
+class Terminated:
+    """By id, as its API wants it; acknowledged, the VM is gone and its record is there."""
+    ids = {}
+
+    @classmethod
+    def given(cls, machine, name):
+        vm()(machine, name)
+        cls.ids[name] = machine.show(name)["id"]
+
+    @classmethod
+    def ask(cls, machine, name):
+        return machine.post(f"/api/v1/vms/{cls.ids[name]}/terminate")
+
+    @classmethod
+    def judge(cls, machine, name, answer):
+        is_there = machine.get(f"/v1/vms/{name}").status == 200
+        record = machine.get(f"/api/v1/vms/{cls.ids[name]}").json
+        assert record["status"] in (("running", "error") if is_there else ("terminated",)), record
+        assert answer is None or is_there == refused(answer), answer
+
+
 # ---- what is needed ----
 def vm(status="running", **fields):
     def given(machine, name):
@@ -171,6 +192,7 @@ OPERATIONS = [
     Operation("vm create (stopped)", create(start=False), created("vms", "stopped")),
     Operation("vm create (networks, keypair, user_data)", create_rich, created("vms", "running"), rich_world),
     Operation("vm delete", delete("vms"), deleted("vms"), vm()),
+    Operation("vm terminate", Terminated.ask, Terminated.judge, Terminated.given),
     Operation("vm delete (networks, keypair, user_data)", delete("vms"), deleted("vms"),
               lambda m, n: (rich_world(m, n), m.done(create_rich(m, n)))),
     Operation("vm start", verb("start"), vm_is(*RUN), vm("stopped")),

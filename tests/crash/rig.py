@@ -170,6 +170,8 @@ class Rig(Daemon):
                     answer = self.delete(f"/v1/{noun}/{item['id']}")
                     if answer.status != 404:
                         self.done(answer)
+        for record in self.get("/api/v1/vms", status="terminated", limit=1000).json["vms"]:
+            assert self.delete(f"/api/v1/vms/{record['id']}").status == 204
         for noun in ("keypairs", "flavors"):
             for item in self.every(noun):
                 if noun == "keypairs" or item["name"].startswith("crash-"):

@@ -43,6 +43,9 @@ EFFECTS = {
     "store_event_prune": ["store.event_prune"],
     "store_quota_set": ["store.quota_set"],
     "store_flavor_insert": ["store.flavor_insert"],
+    "store_vm_tombstone_insert": ["store.vm_tombstone_insert"],
+    "store_vm_tombstone_delete": ["store.vm_tombstone_delete"],
+    "store_vm_tombstone_prune": ["store.vm_tombstone_prune"],
     "store_flavor_delete": ["store.flavor_delete"],
     "store_image_insert": ["store.image_insert"],
     "store_image_set_status": ["store.image_set_status"],
@@ -123,11 +126,11 @@ HARMLESS = set("""
     store_image_list store_job_get store_job_list store_job_is_cancel_requested store_job_count_open store_keypair_resolve store_keypair_list
     store_network_get store_network_resolve store_network_find_default store_network_list store_network_all store_port_list_by_vm
     store_port_list_by_network store_port_count_by_network store_port_attach store_port_has_mac store_port_check_address store_setting_find
-    store_domain_default store_user_find store_user_get store_user_list store_project_get store_project_list store_project_contents
+    store_domain_default store_user_find store_user_get store_user_list store_project_get store_project_list store_project_contents store_project_count
     store_role_list store_role_mask store_role_assignments store_role_count_administrators store_token_get store_token_list
     store_token_grant store_token_grant_by_id token_grant_done store_identity_version store_project_default store_project_name store_idempotency_find store_close store_check txn_read txn_write txn_write_within txn_free
     txn_after_commit store_vm_version store_vm_get store_vm_resolve store_vm_list store_vm_states store_vm_list_unready store_vm_next_expiring
-    store_audit_list store_event_list store_event_range store_on_events store_quota_limits store_quota_used store_vm_has_hostname store_vm_promises store_vm_count_by_image store_vm_seed_get
+    store_audit_list store_event_list store_event_range store_on_events store_quota_limits store_quota_used store_vm_has_hostname store_vm_promises store_vm_count_by_image store_vm_tombstone_get store_vm_page store_vm_seed_get
     virt_describe virt_description_done domain_xml_build domain_xml_name domain_xml_tag virt_facts_read virt_facts_free virt_facts_domain
     virt_facts_network virt_has_bridges virt_network_cidrs network_xml_build network_xml_filter network_xml_same_filter network_xml_name
     network_xml_domain virt_open virt_close virt_is_connected virt_wait_connected virt_uri virt_host_fingerprint virt_type_to_string

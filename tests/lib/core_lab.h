@@ -61,6 +61,7 @@ static inline void lab_open_core(void)
                                         .operation_keep = 1000,
                                         .event_retention_ms = 3600 * 1000,
                                         .audit_retention_ms = 3600 * 1000,
+                                        .tombstone_retention_ms = 3600 * 1000,
                                         .audit_keep = 1000,
                                         .default_quota = lab_quota,
                                         .cpu_overcommit = 1000,

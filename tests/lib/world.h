@@ -127,6 +127,7 @@ static inline void world_open_core(void)
                                         .operation_keep = 1000,
                                         .event_retention_ms = 3600 * 1000,
                                         .audit_retention_ms = 3600 * 1000,
+                                        .tombstone_retention_ms = 3600 * 1000,
                                         .audit_keep = 1000,
                                         .network_pools = "198.18.0.0/15",
                                         .network_prefix = world_network_prefix,

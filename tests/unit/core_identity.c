@@ -130,6 +130,65 @@ START_TEST(a_scope_is_one_project_or_all)
 }
 END_TEST
 
+/* ---- other projects ---- */
+
+START_TEST(entering_takes_a_role_there)
+{
+    struct actor actor;
+    AUTO(project) south = NULL;
+    AUTO(project) off = NULL;
+
+    set_up("member");
+    lab_new_project("south");
+    unit_ok(project_get(core, &who, "south", &south, &e));
+    actor = ann.actor;
+    unit_fails(identity_enter(core, &actor, "south", &e), ERR_PROJECT_NOT_FOUND);
+    unit_fails(identity_enter(core, &actor, "nowhere", &e), ERR_PROJECT_NOT_FOUND);
+    ck_assert_str_eq(actor.project, ann.actor.project);
+    unit_ok(role_grant(core, &who, "ann", "south", "reader", &e));
+    unit_ok(identity_enter(core, &actor, south->id, &e));
+    ck_assert_str_eq(actor.project, south->id);
+    ck_assert_uint_eq(actor.roles, ROLE_READER);
+    unit_ok(project_update(core, &who, "south", &(struct project_change){ .is_enabled = &(bool){ false } }, &off, &e));
+    actor = ann.actor;
+    unit_fails(identity_enter(core, &actor, "south", &e), ERR_PROJECT_NOT_FOUND);
+    core_lab_tear_down();
+}
+END_TEST
+
+/* Whoever came with few roles has no more anywhere, and nobody becomes an administrator on the way. */
+START_TEST(entering_gives_no_more_roles)
+{
+    struct actor actor;
+
+    set_up("reader");
+    lab_new_project("south");
+    unit_ok(role_grant(core, &who, "ann", "south", "admin", &e));
+    actor = ann.actor;
+    unit_ok(identity_enter(core, &actor, "south", &e));
+    ck_assert_uint_eq(actor.roles, ROLE_READER);
+    ck_assert(!actor.is_admin);
+    core_lab_tear_down();
+}
+END_TEST
+
+START_TEST(administrators_enter_what_is_there)
+{
+    struct actor admin = { .user = "" };
+    AUTO(project) north = NULL;
+
+    set_up("member");
+    unit_ok(project_get(core, &who, "north", &north, &e));
+    identity_implicit(core, &admin);
+    admin.sees_all = true;
+    unit_ok(identity_enter(core, &admin, "north", &e));
+    ck_assert_str_eq(actor_scope(&admin), north->id);
+    ck_assert_uint_eq(admin.roles, ROLES_ALL);
+    unit_fails(identity_enter(core, &admin, "nowhere", &e), ERR_PROJECT_NOT_FOUND);
+    core_lab_tear_down();
+}
+END_TEST
+
 /* ---- further tokens ---- */
 
 static int another(const struct actor *by, const struct token_spec *spec, struct actor *out)
@@ -223,6 +282,77 @@ START_TEST(secrets_are_kept_nowhere)
 }
 END_TEST
 
+/* ---- tenants ---- */
+
+static void project_names(const char *name, unsigned count)
+{
+    AUTO_FREE char *sql = str_printf("SELECT count(*) FROM project WHERE name = '%s'", name);
+    AUTO_FREE char *found = lab_ask(lab_path, sql);
+    AUTO_FREE char *wanted = str_printf("%u", count);
+
+    ck_assert_str_eq(found, wanted);
+}
+
+START_TEST(a_tenant_is_where_one_has_a_role)
+{
+    struct actor actor;
+
+    set_up("member");
+    lab_new_project("south");
+    lab_new_project("west");
+    unit_ok(role_grant(core, &who, "ann", "south", "reader", &e));
+    static const char *const own[] = { NULL, "", "north" };
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        actor = ann.actor;
+        unit_ok(identity_as_tenant(core, &actor, own[i], false, &e));
+        ck_assert_str_eq(actor.project, ann.actor.project);
+        ck_assert_uint_eq(actor.roles, ann.actor.roles);
+    }
+    unit_ok(identity_as_tenant(core, &actor, "south", false, &e));
+    ck_assert_str_ne(actor.project, ann.actor.project);
+    ck_assert_uint_eq(actor.roles, ROLE_READER);
+    static const char *const foreign[] = { "west", "nowhere", "ffffffffffffffffffffffffffffffff", "*" };
+    for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
+        actor = ann.actor;
+        unit_fails(identity_as_tenant(core, &actor, foreign[i], false, &e), ERR_FORBIDDEN);
+        ck_assert_str_eq(e.msg, "the credentials are not this tenant's");
+        ck_assert_str_eq(actor.project, ann.actor.project);
+    }
+    core_lab_tear_down();
+}
+END_TEST
+
+START_TEST(without_credentials_a_tenant_is_made_by_a_write)
+{
+    static const char *const bad[] = { "a b",
+                                       "a/b",
+                                       "..",
+                                       "*",
+                                       "-a",
+                                       "\x01",
+                                       "\xff",
+                                       "ffffffffffffffffffffffffffffffff",
+                                       "a123456789a123456789a123456789a123456789a123456789a123456789abcde" };
+    struct actor actor = who;
+
+    identity_lab_set_up();
+    identity_implicit(core, &actor);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        unit_fails(identity_as_tenant(core, &actor, bad[i], true, &e), ERR_INVALID_FIELD);
+    unit_ok(identity_as_tenant(core, &actor, "acme", true, &e));
+    ck_assert_str_eq(actor.project, "");
+    project_names("acme", 0);
+    unit_ok(project_open(core, &actor, "acme", &e));
+    ck_assert_uint_eq(strlen(actor.project), HEX32_LEN);
+    unit_ok(project_open(core, &actor, "acme", &e));
+    project_names("acme", 1);
+    lab_audited("project:create", "accepted", 1);
+    core_lab_tear_down();
+}
+END_TEST
+
 UNIT_MAIN("core_identity", what_is_no_token_lets_nobody_in, taking_away_takes_effect_at_once,
           fewer_roles_are_not_what_it_was_let_in_with, those_without_a_token_are_administrators, a_scope_is_one_project_or_all,
-          a_token_makes_no_more_than_itself, a_revoked_token_is_gone, secrets_are_kept_nowhere)
+          entering_takes_a_role_there, entering_gives_no_more_roles, administrators_enter_what_is_there,
+          a_token_makes_no_more_than_itself, a_revoked_token_is_gone, secrets_are_kept_nowhere, a_tenant_is_where_one_has_a_role,
+          without_credentials_a_tenant_is_made_by_a_write)

@@ -62,7 +62,7 @@ static const struct route routes[] = {
     { "GET", "/nothing", "thing:read", .handle = send_nothing },    { "GET", "/huge", "thing:read", .handle = send_huge },
     { "GET", "/status", "thing:read", .handle = send_with_status }, { "GET", "/twice", "thing:read", .handle = send_twice },
 };
-static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, NULL };
+static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, NULL, NULL };
 
 static void start(void)
 {

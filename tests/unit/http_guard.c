@@ -15,7 +15,7 @@ static const struct route routes[] = {
     { "POST", "/v1/empty", "thing:create", .handle = answer, .flags = ROUTE_NO_BODY },
     { "POST", "/v1/any", "thing:create", .handle = answer, .flags = ROUTE_ANY_BODY },
 };
-static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, NULL };
+static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, NULL, NULL };
 
 /* What follows each attack: were it read as a request, the handler would be called. */
 #define SMUGGLED GET("/v1/things")

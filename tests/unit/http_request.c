@@ -139,8 +139,8 @@ static const struct route routes[] = {
     { "PUT", "/v1/things/{id}/slow", "thing:upload", .handle = end_upload, .begin = begin_slowly, .chunk = take_slowly },
 };
 static const char *const parameters[] = { "colour", NULL };
-static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, NULL };
-static const struct door coloured = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, parameters };
+static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, NULL, NULL };
+static const struct door coloured = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, parameters, NULL };
 
 /* ---- what is seen ---- */
 

@@ -205,7 +205,7 @@ static const struct route routes[] = {
     { "GET", "/twice", "thing:wait", .handle = answer_twice },
     { "GET", "/headers", "thing:wait", .handle = add_headers },
 };
-static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, NULL };
+static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, NULL, NULL };
 
 static void ask_often(const char *request, const char *expected)
 {
@@ -427,7 +427,7 @@ static void mute_error(struct request *r, const struct err *err)
 
 START_TEST(a_door_that_says_nothing_too)
 {
-    static const struct door mute = { "", routes, sizeof(routes) / sizeof(routes[0]), mute_error, NULL };
+    static const struct door mute = { "", routes, sizeof(routes) / sizeof(routes[0]), mute_error, NULL, NULL };
 
     lab_start(&mute);
     LAB_ANSWER a = lab_ask_once(GET("/nothing"));

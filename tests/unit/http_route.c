@@ -40,8 +40,8 @@ static const struct route routes[] = {
     { "POST", "/v1/vms/{id}/start", "vm:start", .handle = handle },
     { "PUT", "/v1/images/{image_id}/file", "image:upload", .handle = handle, .begin = handle, .chunk = take },
 };
-static const struct door first = { "/v1", routes, sizeof(routes) / sizeof(routes[0]), reply_error, NULL };
-static const struct door last = { "", NULL, 0, reply_error, NULL };
+static const struct door first = { "/v1", routes, sizeof(routes) / sizeof(routes[0]), reply_error, NULL, NULL };
+static const struct door last = { "", NULL, 0, reply_error, NULL, NULL };
 static const struct door *const doors[] = { &first, &last, NULL };
 
 static struct route_table table;
@@ -250,7 +250,7 @@ END_TEST
 
 START_TEST(picks_the_door_by_prefix)
 {
-    static const struct door slashed = { "/openstack/", NULL, 0, reply_error, NULL };
+    static const struct door slashed = { "/openstack/", NULL, 0, reply_error, NULL, NULL };
     static const struct door *const three[] = { &first, &slashed, &last, NULL };
 
     ck_assert_ptr_eq(route_door(three, "/v1"), &first);
@@ -295,7 +295,7 @@ START_TEST(refuses_routes_that_are_wrong)
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        const struct door door = { "", bad[i].routes, bad[i].count, reply_error, NULL };
+        const struct door door = { "", bad[i].routes, bad[i].count, reply_error, NULL, NULL };
         const struct door *const one[] = { &door, NULL };
         ck_assert_msg(route_table_init(&table, one, &e) == -1, "%zu is let in", i);
         ck_assert_str_eq(err_code_word(e.code), "config");

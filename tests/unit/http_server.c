@@ -26,7 +26,7 @@ static const struct route routes[] = {
     { "POST", "/v1/things", "thing:create", .handle = answer },
     { "PUT", "/v1/stream", "thing:upload", .handle = answer, .chunk = take },
 };
-static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, NULL };
+static const struct door door = { "", routes, sizeof(routes) / sizeof(routes[0]), lab_error, NULL, NULL };
 static const struct door *const doors[] = { &door, NULL };
 
 static char dir[] = "/tmp/computed-http-XXXXXX";
@@ -92,7 +92,7 @@ static int answer_peer(struct request *r, struct err *err)
 }
 
 static const struct route peer_routes[] = { { "GET", "/v1/peer", "thing:list", .handle = answer_peer } };
-static const struct door peer_door = { "", peer_routes, sizeof(peer_routes) / sizeof(peer_routes[0]), lab_error, NULL };
+static const struct door peer_door = { "", peer_routes, sizeof(peer_routes) / sizeof(peer_routes[0]), lab_error, NULL, NULL };
 
 static void expect_peer(size_t listener, const char *expected)
 {
@@ -326,7 +326,7 @@ END_TEST
 START_TEST(refuses_routes_without_an_action)
 {
     static const struct route bad[] = { { "GET", "/a", NULL, .handle = answer } };
-    static const struct door bad_door = { "", bad, 1, lab_error, NULL };
+    static const struct door bad_door = { "", bad, 1, lab_error, NULL, NULL };
     static const struct door *const bad_doors[] = { &bad_door, NULL };
 
     lab_prepare();

@@ -51,6 +51,7 @@ START_TEST(every_column_comes_back)
     vm.is_name_unique = false;
     (void)str_copy(vm.hostname, sizeof(vm.hostname), "host");
     vm.keypair = (char *)"me";
+    vm.image_ref = (char *)"DEB";
     vm.is_locked = true;
     vm.expires_at_ms = 17;
     vm.ready_at_ms = 19;
@@ -72,6 +73,7 @@ START_TEST(every_column_comes_back)
     ck_assert_uint_eq(back->disk_gib, 7);
     ck_assert_str_eq(back->image, image.id);
     ck_assert_str_eq(back->image_name, "debian");
+    ck_assert_str_eq(back->image_ref, "DEB");
     ck_assert_str_eq(back->metadata, vm.metadata);
     ck_assert_str_eq(back->tags, vm.tags);
     ck_assert(back->autostart);

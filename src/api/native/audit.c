@@ -1,10 +1,10 @@
 /* The audit log: who did what, newest first. */
 #include "core/audit.h"
 
+#include "../object.h"
+#include "../reply.h"
 #include "native.h"
-#include "object.h"
 #include "page.h"
-#include "reply.h"
 
 #include "base/clock.h"
 #include "base/str.h"

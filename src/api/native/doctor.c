@@ -1,10 +1,10 @@
 /* The doctor of the running daemon: its report, when its thread has looked. */
 #include "api/doctor.h"
 
-#include "await.h"
+#include "../await.h"
+#include "../object.h"
+#include "../reply.h"
 #include "native.h"
-#include "object.h"
-#include "reply.h"
 
 struct visit {
     struct await await;

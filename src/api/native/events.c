@@ -3,10 +3,10 @@
 
 #include <inttypes.h>
 
+#include "../object.h"
+#include "../reply.h"
 #include "native.h"
-#include "object.h"
 #include "page.h"
-#include "reply.h"
 
 #include "api/api.h"
 #include "base/str.h"

@@ -1,7 +1,7 @@
 /* Flavors: named sizes. */
+#include "../object.h"
+#include "../reply.h"
 #include "native.h"
-#include "object.h"
-#include "reply.h"
 
 #include "core/flavor.h"
 #include "model/vm.h"

@@ -1,10 +1,10 @@
 /* /health: whether this daemon can do its work now, for people and for load balancers. */
 #include "core/health.h"
 
-#include "await.h"
+#include "../await.h"
+#include "../object.h"
+#include "../reply.h"
 #include "native.h"
-#include "object.h"
-#include "reply.h"
 
 struct checking {
     struct await await;

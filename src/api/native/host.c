@@ -1,7 +1,7 @@
 /* The host: what it has, what of it may be promised, and what is. */
+#include "../object.h"
+#include "../reply.h"
 #include "native.h"
-#include "object.h"
-#include "reply.h"
 
 #include "core/capacity.h"
 

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "labels.h"
-#include "reply.h"
+#include "../labels.h"
+#include "../reply.h"
 
 #include "base/cleanup.h"
 

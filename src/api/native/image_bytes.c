@@ -1,9 +1,9 @@
 /* An image's bytes: sent once as a stream, read as a file. */
 #include <string.h>
 
-#include "await.h"
+#include "../await.h"
+#include "../reply.h"
 #include "native.h"
-#include "reply.h"
 
 #include "base/base64.h"
 #include "core/image.h"

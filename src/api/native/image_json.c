@@ -1,9 +1,9 @@
 /* The image record as JSON, alone and with the operation that fetches or copies its bytes. */
 #include "image_json.h"
 
-#include "object.h"
+#include "../object.h"
+#include "../reply.h"
 #include "operation_json.h"
-#include "reply.h"
 
 static json_t *size_or_null(uint64_t bytes)
 {

@@ -1,10 +1,10 @@
 /* Images: registered, imported, changed, deleted. Their bytes are image_bytes.c's. */
+#include "../reply.h"
 #include "image_body.h"
 #include "image_json.h"
 #include "native.h"
 #include "operation_json.h"
 #include "page.h"
-#include "reply.h"
 
 static int answer_created(struct once *o, const void *record, struct err *e)
 {

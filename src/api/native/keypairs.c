@@ -1,9 +1,9 @@
 /* Keypairs: ssh keys by name, imported or made. The private half of one that is made is in that one answer. */
-#include "await.h"
+#include "../await.h"
+#include "../object.h"
+#include "../reply.h"
 #include "native.h"
-#include "object.h"
 #include "page.h"
-#include "reply.h"
 
 #include "core/keypair.h"
 #include "model/name.h"

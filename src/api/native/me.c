@@ -1,7 +1,7 @@
 /* Who asks, as the daemon sees it. */
+#include "../object.h"
+#include "../reply.h"
 #include "native.h"
-#include "object.h"
-#include "reply.h"
 #include "roles.h"
 
 #include "core/project.h"

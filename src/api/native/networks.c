@@ -1,9 +1,9 @@
 /* Networks of a project: a bridge each, made and removed by operations. */
+#include "../object.h"
+#include "../reply.h"
 #include "native.h"
-#include "object.h"
 #include "operation_json.h"
 #include "page.h"
-#include "reply.h"
 
 #include "core/network.h"
 

@@ -1,6 +1,6 @@
 /* /openapi.json: the description of this door, the file openapi.json beside this one, carried in the program. */
+#include "../reply.h"
 #include "native.h"
-#include "reply.h"
 
 extern const char openapi_json[], openapi_json_end[];
 

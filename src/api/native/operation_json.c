@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "link.h"
-#include "object.h"
-#include "reply.h"
+#include "../link.h"
+#include "../object.h"
+#include "../reply.h"
 
 json_t *operation_json(const struct job *job, bool is_admin)
 {

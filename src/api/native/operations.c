@@ -1,9 +1,9 @@
 /* Operations: what clients see of jobs, waiting for their end included. */
-#include "await.h"
+#include "../await.h"
+#include "../reply.h"
 #include "native.h"
 #include "operation_json.h"
 #include "page.h"
-#include "reply.h"
 
 #include "core/operation.h"
 

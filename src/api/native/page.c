@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "link.h"
-#include "object.h"
+#include "../link.h"
+#include "../object.h"
 
 #include "base/id.h"
 #include "base/str.h"

@@ -1,8 +1,8 @@
 /* Projects: whose things are whose. */
+#include "../object.h"
+#include "../reply.h"
 #include "native.h"
-#include "object.h"
 #include "page.h"
-#include "reply.h"
 
 #include "core/project.h"
 

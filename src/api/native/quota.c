@@ -3,9 +3,9 @@
 
 #include <inttypes.h>
 
+#include "../object.h"
+#include "../reply.h"
 #include "native.h"
-#include "object.h"
-#include "reply.h"
 
 #include "base/str.h"
 

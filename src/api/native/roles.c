@@ -1,9 +1,9 @@
 /* Roles, and who has which in what project. A mask of roles as its words is here too: tokens and /v1/me show it. */
 #include "roles.h"
 
+#include "../object.h"
+#include "../reply.h"
 #include "native.h"
-#include "object.h"
-#include "reply.h"
 
 #include "core/project.h"
 

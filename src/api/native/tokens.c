@@ -1,9 +1,9 @@
 /* Tokens: logging in, further ones for oneself, logging out. A secret is in one answer and nowhere else. */
-#include "await.h"
+#include "../await.h"
+#include "../object.h"
+#include "../reply.h"
 #include "native.h"
-#include "object.h"
 #include "page.h"
-#include "reply.h"
 #include "roles.h"
 
 #include "core/token.h"

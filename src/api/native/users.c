@@ -1,9 +1,9 @@
 /* Users. A password that comes is hashed before anything is written: creates and changes wait for that, suspended. */
-#include "await.h"
+#include "../await.h"
+#include "../object.h"
+#include "../reply.h"
 #include "native.h"
-#include "object.h"
 #include "page.h"
-#include "reply.h"
 
 #include "core/user.h"
 

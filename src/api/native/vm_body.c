@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "labels.h"
-#include "reply.h"
+#include "../labels.h"
+#include "../reply.h"
 
 #include "base/cleanup.h"
 #include "model/keypair.h"

@@ -1,7 +1,7 @@
 /* The VM record as JSON. Every member is always there; what later versions fill is empty. */
 #include "vm_json.h"
 
-#include "object.h"
+#include "../object.h"
 
 #include "model/network.h"
 

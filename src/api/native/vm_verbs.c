@@ -1,11 +1,11 @@
 /* Creating, deleting and driving VMs: one core call each, answered with the operation that does the work. Reading is vms.c's. */
-#include "await.h"
+#include "../await.h"
+#include "../object.h"
+#include "../reply.h"
 #include "image_body.h"
 #include "image_json.h"
 #include "native.h"
-#include "object.h"
 #include "operation_json.h"
-#include "reply.h"
 #include "vm_body.h"
 #include "vm_json.h"
 

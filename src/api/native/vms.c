@@ -1,12 +1,12 @@
 /* Reading VMs, each time with libvirt asked, and changing what the database alone knows. Verbs are vm_verbs.c's. */
 #include <string.h>
 
-#include "await.h"
+#include "../await.h"
+#include "../object.h"
+#include "../reply.h"
 #include "console_text.h"
 #include "native.h"
-#include "object.h"
 #include "page.h"
-#include "reply.h"
 #include "vm_body.h"
 #include "vm_json.h"
 

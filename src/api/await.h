@@ -1,4 +1,4 @@
-/* api/native/await: a request that waits for somebody else's answer, suspended.
+/* api/await: a request that waits for somebody else's answer, suspended.
  *
  *     struct lookup { struct await await; … };          the request's data (request_set_data)
  *     return await_start(&l->await, r, begin, then, e);
@@ -6,8 +6,8 @@
  * begin(r, e) asks, and gives await_done and the struct await as the callback; when it fails, the callback must not be called.
  * then(r, e) begins with await_result. It runs when begin has returned and the callback was called, whichever is later: what
  * begin wrote is there. */
-#ifndef API_NATIVE_AWAIT_H
-#define API_NATIVE_AWAIT_H
+#ifndef API_AWAIT_H
+#define API_AWAIT_H
 
 #include <stdatomic.h>
 

@@ -1,6 +1,6 @@
-/* api/native/object: JSON objects written as a table of members. */
-#ifndef API_NATIVE_OBJECT_H
-#define API_NATIVE_OBJECT_H
+/* api/object: JSON objects written as a table of members. */
+#ifndef API_OBJECT_H
+#define API_OBJECT_H
 
 #include "base/cleanup.h"
 #include "base/json.h"

@@ -1,6 +1,6 @@
-/* api/native/labels: objects of short strings that clients hang on things: metadata of VMs, properties of images. */
-#ifndef API_NATIVE_LABELS_H
-#define API_NATIVE_LABELS_H
+/* api/labels: objects of short strings that clients hang on things: metadata of VMs, properties of images. */
+#ifndef API_LABELS_H
+#define API_LABELS_H
 
 #include "base/json.h"
 

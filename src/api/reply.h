@@ -1,6 +1,6 @@
-/* api/native/reply: what handlers share: bodies in, answers out, and verbs whose answer is kept for an Idempotency-Key. */
-#ifndef API_NATIVE_REPLY_H
-#define API_NATIVE_REPLY_H
+/* api/reply: what handlers share: bodies in, answers out, and verbs whose answer is kept for an Idempotency-Key. */
+#ifndef API_REPLY_H
+#define API_REPLY_H
 
 #include "base/json.h"
 #include "core/once.h"

@@ -1,6 +1,6 @@
-/* api/native/link: the paths that answers point to. Who follows one works in the project that the request named, if it did. */
-#ifndef API_NATIVE_LINK_H
-#define API_NATIVE_LINK_H
+/* api/link: the paths that answers point to. Who follows one works in the project that the request named, if it did. */
+#ifndef API_LINK_H
+#define API_LINK_H
 
 #include "base/str.h"
 #include "http/http.h"
