@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* <type>_list of owned records, and <type>_list_done, which a cleanup attribute takes. */
+/* struct <type>_list of owned records, and <type>_list_done. <type>_free is declared before it. */
 #define DEFINE_LIST(type)                                                                                                        \
     struct type##_list {                                                                                                         \
         struct type **items;                                                                                                     \
@@ -18,5 +18,7 @@
         free(l->items);                                                                                                          \
         *l = (struct type##_list){ 0 };                                                                                          \
     }
+/* AUTO_LIST(vm) list = { 0 }; is done at scope exit. */
+#define AUTO_LIST(type) __attribute__((cleanup(type##_list_done))) struct type##_list
 
 #endif
