@@ -85,6 +85,7 @@ static const struct noun image_noun = {
     .marker = IMAGE_MARKER,
     .list = IMAGE_LIST,
     .exists = IMAGE_EXISTS,
+    .set_status = IMAGE_SET_STATUS,
 };
 
 static int insert(struct txn *t, const struct image *i, struct err *e)
@@ -104,13 +105,6 @@ int store_image_insert(struct txn *t, const struct image *i, struct err *e)
         return -1;
     FAILPOINT(e, "store.image_insert.after");
     return 0;
-}
-
-static int lost(struct txn *t, const char *id, struct err *e)
-{
-    if (noun_check_exists(t, &image_noun, id, e) < 0)
-        return -1;
-    return err_set(e, ERR_CONFLICT, "the image has changed meanwhile; read it again");
 }
 
 int store_image_get(struct txn *t, const char *project, const char *id, struct image **out, struct err *e)
@@ -161,28 +155,13 @@ int store_image_list(struct txn *t, const char *project, const char *marker, uin
     return 0;
 }
 
-static int set_status(struct txn *t, const struct image *i, const struct value values[6], struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_IMAGE, IMAGE_SET_STATUS);
-
-    stmt_bind(st, values, 6);
-    if (stmt_run(st, e) < 0)
-        return -1;
-    return stmt_changes(st) == 1 ? 0 : lost(t, i->id, e);
-}
-
 int store_image_set_status(struct txn *t, const struct image *i, enum image_status to, const char *job, const char *reason,
                            struct err *e)
 {
-    const struct value values[] = { value_text(i->id),
-                                    value_text(image_status_to_string(i->status)),
-                                    value_text(image_status_to_string(to)),
-                                    value_id(job),
-                                    value_text(reason),
-                                    value_int(clock_wall_ms()) };
+    const struct status_change c = { i->id, image_status_to_string(i->status), image_status_to_string(to), job, reason };
 
     FAILPOINT(e, "store.image_set_status.before");
-    if (set_status(t, i, values, e) < 0)
+    if (noun_set_status(t, &image_noun, &c, e) < 0)
         return -1;
     FAILPOINT(e, "store.image_set_status.after");
     return 0;
@@ -194,9 +173,7 @@ static int activate(struct txn *t, const struct image *i, struct err *e)
 
     BIND(st, value_text(i->id), value_int((int64_t)i->size_bytes), value_int((int64_t)i->virtual_size_bytes), value_id(i->sha256),
          value_int(clock_wall_ms()));
-    if (stmt_run(st, e) < 0)
-        return -1;
-    return stmt_changes(st) == 1 ? 0 : lost(t, i->id, e);
+    return noun_update(t, &image_noun, st, i->id, e);
 }
 
 int store_image_activate(struct txn *t, const struct image *i, struct err *e)

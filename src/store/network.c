@@ -70,6 +70,7 @@ static const struct noun network_noun = {
     .marker = NETWORK_MARKER,
     .list = NETWORK_LIST,
     .exists = NETWORK_EXISTS,
+    .set_status = NETWORK_SET_STATUS,
 };
 
 static const struct unique_rule unique_network[] = {
@@ -157,35 +158,13 @@ int store_network_all(struct txn *t, struct network_list *out, struct err *e)
     return 0;
 }
 
-static int lost(struct txn *t, const char *id, struct err *e)
-{
-    if (noun_check_exists(t, &network_noun, id, e) < 0)
-        return -1;
-    return err_set(e, ERR_CONFLICT, "the network has changed meanwhile; read it again");
-}
-
-static int set_status(struct txn *t, const char *id, const struct value values[6], struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_SET_STATUS);
-
-    stmt_bind(st, values, 6);
-    if (stmt_run(st, e) < 0)
-        return -1;
-    return stmt_changes(st) == 1 ? 0 : lost(t, id, e);
-}
-
 int store_network_set_status(struct txn *t, const struct network *n, enum network_status to, const char *job, const char *reason,
                              struct err *e)
 {
-    const struct value values[] = { value_text(n->id),
-                                    value_text(network_status_to_string(n->status)),
-                                    value_text(network_status_to_string(to)),
-                                    value_id(job),
-                                    value_text(reason),
-                                    value_int(clock_wall_ms()) };
+    const struct status_change c = { n->id, network_status_to_string(n->status), network_status_to_string(to), job, reason };
 
     FAILPOINT(e, "store.network_set_status.before");
-    if (set_status(t, n->id, values, e) < 0)
+    if (noun_set_status(t, &network_noun, &c, e) < 0)
         return -1;
     FAILPOINT(e, "store.network_set_status.after");
     return 0;

@@ -1,6 +1,7 @@
-/* store/noun: one row by id or name, pages of rows, and the end of a row, over the statements that a module names. */
+/* store/noun: rows by id or name, in pages, changed and deleted, over the statements that a module names. */
 #include "noun.h"
 
+#include "base/clock.h"
 #include "base/id.h"
 
 int noun_not_found(const struct noun *n, const char *ref, struct err *e)
@@ -50,6 +51,26 @@ int noun_check_exists(struct txn *t, const struct noun *n, const char *id, struc
     BIND(st, value_text(id));
     rc = stmt_row(st, e);
     return rc == 0 ? noun_not_found(n, id, e) : rc < 0 ? -1 : 0;
+}
+
+int noun_update(struct txn *t, const struct noun *n, sqlite3_stmt *st, const char *id, struct err *e)
+{
+    if (stmt_run(st, e) < 0)
+        return -1;
+    if (stmt_changes(st) == 1)
+        return 0;
+    if (noun_check_exists(t, n, id, e) < 0)
+        return -1;
+    return err_set(e, ERR_CONFLICT, "the %s has changed meanwhile; read it again", n->word);
+}
+
+int noun_set_status(struct txn *t, const struct noun *n, const struct status_change *c, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, n->module, n->set_status);
+
+    BIND(st, value_text(c->id), value_text(c->from), value_text(c->to), value_id(c->job), value_text(c->reason),
+         value_int(clock_wall_ms()));
+    return noun_update(t, n, st, c->id, e);
 }
 
 int noun_delete(struct txn *t, const struct noun *n, const char *id, struct err *e)

@@ -1,5 +1,6 @@
-/* store/noun: what most modules of the room do alike: find one row by its id or name, read a page of rows, delete a row. A module
- * says in a struct noun what its statements are; what it does in its own way stays in it. Private to the room. */
+/* store/noun: what most modules of the room do alike: find a row by its id or name, read a page of rows, change a row that is
+ * still as it was, delete one. A module says in a struct noun what its statements are; what it does in its own way stays in it.
+ * Private to the room. */
 #ifndef STORE_NOUN_H
 #define STORE_NOUN_H
 
@@ -10,14 +11,15 @@ struct noun {
     enum err_code not_found;
     const struct row_type *type;
     enum stmt_module module;
-    /* The module's statements, as far as the functions below need them. ?2 is the scope: the project, member or user whose rows
-     * are looked at; NULL: everybody's. */
-    int get;     /* the row whose id is ?1 */
-    int by_name; /* rows whose name is ?1 */
-    int marker;  /* created_at_ms of ?1, an id that may be deleted by now */
-    int list;    /* at most ?4 rows, ordered by created_at_ms and id, that come behind (?1, ?3) */
-    int exists;  /* a row when there is one with the id ?1; no scope */
-    int remove;  /* deletes the row with the id ?1; no scope */
+    /* The module's statements, as far as the functions below need them. In the first four, ?2 is the scope: the project, member
+     * or user whose rows are looked at; NULL: everybody's. */
+    int get;        /* the row whose id is ?1 */
+    int by_name;    /* rows whose name is ?1 */
+    int marker;     /* created_at_ms of ?1, an id that may be deleted by now */
+    int list;       /* at most ?4 rows, ordered by created_at_ms and id, that come behind (?1, ?3) */
+    int exists;     /* a row when there is one with the id ?1 */
+    int remove;     /* deletes the row with the id ?1 */
+    int set_status; /* of ?1 from ?2 to ?3, with job ?4 and reason ?5, at the time ?6 */
     bool is_newest_first;
 };
 
@@ -29,6 +31,15 @@ void *noun_get(struct txn *t, const struct noun *n, const char *scope, const cha
 /* By id when it looks like one, else by name. */
 void *noun_resolve(struct txn *t, const struct noun *n, const char *scope, const char *id_or_name, struct err *e);
 int noun_check_exists(struct txn *t, const struct noun *n, const char *id, struct err *e);
+/* Runs a bound compare-and-set of the row. When it changed nothing: not found, or ERR_CONFLICT. */
+int noun_update(struct txn *t, const struct noun *n, sqlite3_stmt *st, const char *id, struct err *e);
+struct status_change {
+    const char *id;
+    const char *from, *to; /* words */
+    const char *job;       /* "": none */
+    const char *reason;    /* NULL: none */
+};
+int noun_set_status(struct txn *t, const struct noun *n, const struct status_change *c, struct err *e); /* as noun_update */
 int noun_delete(struct txn *t, const struct noun *n, const char *id, struct err *e); /* not found: it was gone already */
 
 struct page_query {
