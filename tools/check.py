@@ -27,12 +27,12 @@ SANITIZERS = {
 }
 BOUND_S = 1200
 WAITING = ["test_clock.py", "test_deadlines.py", "test_doctor_histories.py", "test_image_strace.py"]  # that take time, not memory
-TROUBLE = ["tests/e2e/test_hangs.py", "tests/e2e/test_disks.py"]  # minutes of hanging libvirtds and full disks
+TROUBLE = ["test_hangs.py", "test_disks.py"]  # minutes of hanging libvirtds and full disks
 MEMCHECK_ROOMS = ("job_", "core_", "disk_", "store_")
 # Valgrind 3.19 has no pidfd_open, by which children are watched; each of a hundred deaths would be one of a valgrind.
 NOT_MEMCHECKED = {"disk_child", "disk_foreign", "disk_transfer", "job_crash"}
 TAIL_LINES = 60
-LANES = 2
+LANES = 2  # most tests wait more than they compute
 CRASH_LANES = 3  # death and recovery are waited for
 
 
@@ -98,6 +98,24 @@ def run(name, command, environment=None, bound_s=BOUND_S):
     return status, log.read_text(), log
 
 
+def together(*results):
+    total = Result()
+    for result in results:
+        total.add(result)
+    return total
+
+
+def in_lanes(work, items, count=LANES):
+    with concurrent.futures.ThreadPoolExecutor(count) as lanes:
+        return together(*lanes.map(work, items))
+
+
+def test_files(folder, without=()):
+    """The large ones tend to take long, so they begin."""
+    files = [p for p in (ROOT / "tests" / folder).glob("test_*.py") if p.name not in without]
+    return sorted(files, key=lambda p: -p.stat().st_size)
+
+
 def single(name, command):
     """A build or a lint: it is fine or it is not."""
     status, _, log = run(name, command)
@@ -125,8 +143,8 @@ def check_programs(variant, *kinds, environment=None):
     if result.failed:
         return result
     base = ROOT / "build" / variant / "tests"
-    for source in sorted(p for kind in kinds for p in (ROOT / "tests" / kind).glob("*_*.c")):
-        result.add(check_program(variant, base / source.parent.name / source.stem, {**SANITIZERS, **(environment or {})}))
+    sources = sorted(p for kind in kinds for p in (ROOT / "tests" / kind).glob("*_*.c"))
+    result.add(in_lanes(lambda p: check_program(variant, base / p.parent.name / p.stem, {**SANITIZERS, **(environment or {})}), sources))
     return result
 
 
@@ -135,10 +153,8 @@ def valgrind():
     before = ["valgrind", "-q", "--error-exitcode=9", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"]
     programs = [p for p in sorted((ROOT / "tests" / "unit").glob("*.c")) if p.stem.startswith(MEMCHECK_ROOMS) and p.stem not in NOT_MEMCHECKED]
     result = build("test", "unit")
-    with concurrent.futures.ThreadPoolExecutor(LANES) as lanes:
-        for one in lanes.map(lambda p: check_program("valgrind", ROOT / "build" / "test" / "tests" / "unit" / p.stem,
-                                                     {"CK_TIMEOUT_MULTIPLIER": "20"}, before), [] if result.failed else programs):
-            result.add(one)
+    result.add(in_lanes(lambda p: check_program("valgrind", ROOT / "build" / "test" / "tests" / "unit" / p.stem,
+                                                {"CK_TIMEOUT_MULTIPLIER": "20"}, before), [] if result.failed else programs))
     return result
 
 
@@ -154,8 +170,8 @@ def pytest(name, command, environment=None):
 def api(variant="test", without=()):
     result = build(variant, "all")
     if not result.failed:
-        tests = ["tests/api", *(f"--ignore=tests/api/{name}" for name in without)]
-        result.add(pytest(f"{variant} api", [*PYTEST, *tests], {"COMPUTED_BIN": f"{ROOT}/build/{variant}/computed"}))
+        environment = {"COMPUTED_BIN": f"{ROOT}/build/{variant}/computed"}
+        result.add(in_lanes(lambda p: pytest(f"{variant} api {p.stem}", [*PYTEST, p], environment), test_files("api", without)))
     return result
 
 
@@ -184,14 +200,10 @@ def in_namespaces(name, *tests, environment=None):
 
 
 def e2e():
-    """Each file in namespaces of its own, two at a time: guests are waited for more than they compute. Long files tend to take long, so they begin."""
+    """Each file in namespaces of its own."""
     result = guest_and_build()
-    if result.failed:
-        return result
-    files = sorted((p for p in (ROOT / "tests" / "e2e").glob("test_*.py") if f"tests/e2e/{p.name}" not in TROUBLE), key=lambda p: -p.stat().st_size)
-    with concurrent.futures.ThreadPoolExecutor(LANES) as lanes:
-        for one in lanes.map(lambda p: pytest(f"e2e {p.stem}", as_root("tests/lib/private_libvirt.py", *PYTEST, p)), files):
-            result.add(one)
+    if not result.failed:
+        result.add(in_lanes(lambda p: pytest(f"e2e {p.stem}", as_root("tests/lib/private_libvirt.py", *PYTEST, p)), test_files("e2e", TROUBLE)))
     return result
 
 
@@ -202,9 +214,7 @@ def crash(name, *before):
         return pytest(f"{name} {number}", [*before, *PYTEST, tests], {"CRASH_SLICE": f"{number}/{CRASH_LANES}"})
     result = build("test", "all")
     if not result.failed:
-        with concurrent.futures.ThreadPoolExecutor(CRASH_LANES) as lanes:
-            for one in lanes.map(lane, range(CRASH_LANES)):
-                result.add(one)
+        result.add(in_lanes(lane, range(CRASH_LANES), CRASH_LANES))
     return result
 
 
@@ -224,13 +234,6 @@ def fuzz_corpora(variant):
         fine = status == 0 and f"{len(corpus)} inputs replayed" in text and "never reached" not in text
         result.add(Result(passed=int(fine), failed=int(not fine), logs=[] if fine else [log]))
     return result
-
-
-def together(*results):
-    total = Result()
-    for result in results:
-        total.add(result)
-    return total
 
 
 def scripts():
@@ -257,7 +260,7 @@ SUITES = {
 ON_DEMAND = {
     "cloud-image": cloud_image,
     "crash-libvirt": lambda: crash("crash on libvirt", *as_root("tests/lib/private_libvirt.py")),
-    "trouble": lambda: in_namespaces("trouble", *TROUBLE),
+    "trouble": lambda: in_namespaces("trouble", *(f"tests/e2e/{name}" for name in TROUBLE)),
     "doctor-histories": doctor_histories,
     # Every address that a hundred creates and deletes in a row promise is the guest's; `e2e` does six of them.
     "addresses": lambda: in_namespaces("addresses", "tests/e2e/test_login.py", "-k", "every_address", environment={"COMPUTED_CREATES": "100"}),

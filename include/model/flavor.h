@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/id.h"
+#include "model/list.h"
 
 struct flavor {
     uuid_text id;
@@ -19,16 +20,7 @@ struct flavor {
 };
 void flavor_free(struct flavor *f);
 DEFINE_AUTO(flavor, flavor_free)
-
-struct flavor_list {
-    struct flavor **items;
-    size_t count;
-};
-void flavor_list_done(struct flavor_list *l);
-static inline void cleanup_flavor_list(struct flavor_list *l)
-{
-    flavor_list_done(l);
-}
-#define AUTO_FLAVOR_LIST __attribute__((cleanup(cleanup_flavor_list))) struct flavor_list
+DEFINE_LIST(flavor)
+#define AUTO_FLAVOR_LIST AUTO_LIST(flavor)
 
 #endif

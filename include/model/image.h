@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "base/id.h"
+#include "model/list.h"
 #include "model/vm.h"
 
 enum image_status { IMAGE_QUEUED, IMAGE_SAVING, IMAGE_ACTIVE, IMAGE_ERROR, IMAGE_DELETING, IMAGE_STATUS_COUNT };
@@ -39,6 +40,8 @@ struct image {
 };
 void image_free(struct image *i);
 DEFINE_AUTO(image, image_free)
+DEFINE_LIST(image)
+#define AUTO_IMAGE_LIST AUTO_LIST(image)
 
 enum { IMAGE_PROPERTIES_MAX = 64 };
 
@@ -48,16 +51,5 @@ struct image_change {
     const char *properties; /* replaces all of them */
     const uint64_t *min_disk_gib, *min_memory_mib;
 };
-
-struct image_list {
-    struct image **items;
-    size_t count;
-};
-void image_list_done(struct image_list *l);
-static inline void cleanup_image_list(struct image_list *l)
-{
-    image_list_done(l);
-}
-#define AUTO_IMAGE_LIST __attribute__((cleanup(cleanup_image_list))) struct image_list
 
 #endif

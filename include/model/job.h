@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/id.h"
 #include "model/identity.h"
+#include "model/list.h"
 #include "model/vm.h"
 
 enum job_status { JOB_PENDING, JOB_RUNNING, JOB_SUCCEEDED, JOB_FAILED, JOB_STATUS_COUNT };
@@ -43,16 +44,7 @@ struct job {
 };
 void job_free(struct job *j);
 DEFINE_AUTO(job, job_free)
-
-struct job_list {
-    struct job **items;
-    size_t count;
-};
-void job_list_done(struct job_list *l);
-static inline void cleanup_job_list(struct job_list *l)
-{
-    job_list_done(l);
-}
-#define AUTO_JOB_LIST __attribute__((cleanup(cleanup_job_list))) struct job_list
+DEFINE_LIST(job)
+#define AUTO_JOB_LIST AUTO_LIST(job)
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/id.h"
+#include "model/list.h"
 
 enum { SSH_KEY_MAX = 16 * 1024, SSH_KEYS_MAX = 32 }; /* bytes of one public key's line; keys of one VM */
 
@@ -22,16 +23,7 @@ struct keypair {
 };
 void keypair_free(struct keypair *k);
 DEFINE_AUTO(keypair, keypair_free)
-
-struct keypair_list {
-    struct keypair **items;
-    size_t count;
-};
-void keypair_list_done(struct keypair_list *l);
-static inline void cleanup_keypair_list(struct keypair_list *l)
-{
-    keypair_list_done(l);
-}
-#define AUTO_KEYPAIR_LIST __attribute__((cleanup(cleanup_keypair_list))) struct keypair_list
+DEFINE_LIST(keypair)
+#define AUTO_KEYPAIR_LIST AUTO_LIST(keypair)
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/id.h"
 #include "base/ipv4.h"
+#include "model/list.h"
 #include "model/vm.h"
 
 enum network_kind {
@@ -42,17 +43,8 @@ struct network {
 };
 void network_free(struct network *n);
 DEFINE_AUTO(network, network_free)
-
-struct network_list {
-    struct network **items;
-    size_t count;
-};
-void network_list_done(struct network_list *l);
-static inline void cleanup_network_list(struct network_list *l)
-{
-    network_list_done(l);
-}
-#define AUTO_NETWORK_LIST __attribute__((cleanup(cleanup_network_list))) struct network_list
+DEFINE_LIST(network)
+#define AUTO_NETWORK_LIST AUTO_LIST(network)
 
 /* How many of a network's addresses have their DHCP entry from the beginning: all of a /22, the first ones of a larger network.
  */
@@ -78,7 +70,6 @@ struct port {
     uint32_t ipv4;          /* host order; 0: none is known (NETWORK_USER) */
     int64_t created_at_ms;
 };
-void port_free(struct port *p);
 DEFINE_AUTO(port, port_free)
 
 /* The MAC that goes with an address for the network's life: "02:", three bytes of the network's id, two of the address. */

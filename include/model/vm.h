@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/id.h"
+#include "model/list.h"
 #include "model/name.h"
 
 enum { HOSTNAME_LEN = 63 };
@@ -58,16 +59,9 @@ void fault_done(struct fault *f); /* frees the strings; no fault again */
 
 /* A VM's ports (model/network.h), in the order of the guest's interfaces. */
 struct port;
-struct port_list {
-    struct port **items; /* owned */
-    size_t count;
-};
-void port_list_done(struct port_list *l);
-static inline void cleanup_port_list(struct port_list *l)
-{
-    port_list_done(l);
-}
-#define AUTO_PORT_LIST __attribute__((cleanup(cleanup_port_list))) struct port_list
+void port_free(struct port *p);
+DEFINE_LIST(port)
+#define AUTO_PORT_LIST AUTO_LIST(port)
 
 struct vm {
     uuid_text id; /* also the domain's UUID */
@@ -102,17 +96,8 @@ struct vm {
 };
 void vm_free(struct vm *vm);
 DEFINE_AUTO(vm, vm_free)
-
-struct vm_list {
-    struct vm **items; /* owned */
-    size_t count;
-};
-void vm_list_done(struct vm_list *l);
-static inline void cleanup_vm_list(struct vm_list *l)
-{
-    vm_list_done(l);
-}
-#define AUTO_VM_LIST __attribute__((cleanup(cleanup_vm_list))) struct vm_list
+DEFINE_LIST(vm)
+#define AUTO_VM_LIST AUTO_LIST(vm)
 
 /* What the guest finds when it boots first: written to the seed. Kept as long as the VM: it may be rebuilt. */
 struct vm_seed {

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/runner.h"
 #include "base/str.h"
 #include "model/name.h"
 #include "store/audit.h"
@@ -29,16 +30,12 @@ struct line {
 
 struct audit_writer {
     struct store *store;
-    const char *project; /* whose the lines about lines are */
-    pthread_t thread;
-    bool is_started;
-    struct lock lock; /* RANK_LEAF */
-    struct cond changed;
-    bool is_stopping GUARDED_BY(lock);
-    struct line *first GUARDED_BY(lock);
-    struct line **end GUARDED_BY(lock); /* where the next is linked in */
-    unsigned count GUARDED_BY(lock);
-    uint64_t left_out GUARDED_BY(lock);
+    const char *project;  /* whose the lines about lines are */
+    struct runner runner; /* RANK_LEAF */
+    struct line *first GUARDED_BY(runner.lock);
+    struct line **end GUARDED_BY(runner.lock); /* where the next is linked in */
+    unsigned count GUARDED_BY(runner.lock);
+    uint64_t left_out GUARDED_BY(runner.lock);
 };
 
 /* ---- what waits ---- */
@@ -113,11 +110,11 @@ static int write_lines(const struct audit_writer *w, const struct batch *b, stru
 static bool rest(struct audit_writer *w, int64_t ms)
 {
     int64_t until_ms = clock_boot_ms() + ms, left_ms;
-    HOLD(&w->lock);
+    HOLD(&w->runner.lock);
 
-    while (!w->is_stopping && (left_ms = until_ms - clock_boot_ms()) > 0)
-        (void)cond_wait_ms(&w->changed, &w->lock, left_ms);
-    return w->is_stopping;
+    while (!w->runner.is_stopping && (left_ms = until_ms - clock_boot_ms()) > 0)
+        (void)cond_wait_ms(&w->runner.changed, &w->runner.lock, left_ms);
+    return w->runner.is_stopping;
 }
 
 /* What cannot be written now waits here, until the end; what then cannot be written is lost, and said. */
@@ -143,11 +140,11 @@ static void write_batch(struct audit_writer *w, struct batch *b)
 /* False: it is time to end. */
 static bool wait_for_lines(struct audit_writer *w, struct batch *out)
 {
-    HOLD(&w->lock);
+    HOLD(&w->runner.lock);
 
-    while (!w->is_stopping && !w->first && w->left_out == 0)
-        cond_wait(&w->changed, &w->lock);
-    if (w->is_stopping)
+    while (!w->runner.is_stopping && !w->first && w->left_out == 0)
+        cond_wait(&w->runner.changed, &w->runner.lock);
+    if (w->runner.is_stopping)
         return false;
     *out = take_locked(w, BATCH_MAX);
     return true;
@@ -175,8 +172,7 @@ int audit_writer_new(struct store *store, const char *project, struct audit_writ
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     w->store = store;
     w->project = project;
-    lock_init(&w->lock, RANK_LEAF);
-    cond_init(&w->changed);
+    runner_init(&w->runner, RANK_LEAF);
     w->end = &w->first;
     *out = w;
     return 0;
@@ -184,30 +180,23 @@ int audit_writer_new(struct store *store, const char *project, struct audit_writ
 
 int audit_writer_start(struct audit_writer *w, struct err *e)
 {
-    if (thread_start(&w->thread, "audit", writer_main, w, e) < 0)
-        return -1;
-    w->is_started = true;
-    return 0;
+    return runner_start(&w->runner, "audit", writer_main, w, e);
 }
 
 static struct batch take_all(struct audit_writer *w)
 {
-    HOLD(&w->lock);
-
-    w->is_stopping = true;
-    cond_broadcast(&w->changed);
+    HOLD(&w->runner.lock);
     return take_locked(w, QUEUE_MAX);
 }
 
 void audit_writer_stop(struct audit_writer *w)
 {
-    struct batch rest_of_them = take_all(w);
+    struct batch last;
 
-    if (w->is_started)
-        (void)pthread_join(w->thread, NULL);
-    w->is_started = false;
-    if (rest_of_them.first || rest_of_them.left_out > 0)
-        write_batch(w, &rest_of_them);
+    runner_stop(&w->runner);
+    last = take_all(w);
+    if (last.first || last.left_out > 0)
+        write_batch(w, &last);
 }
 
 void audit_writer_free(struct audit_writer *w)
@@ -215,8 +204,7 @@ void audit_writer_free(struct audit_writer *w)
     if (!w)
         return;
     audit_writer_stop(w);
-    cond_done(&w->changed);
-    lock_done(&w->lock);
+    runner_done(&w->runner);
     free(w);
 }
 
@@ -261,10 +249,10 @@ static struct line *line_new(const struct actor *who, const char *action, const 
 /* Takes l over; NULL is one that there was no memory for. */
 static void enqueue(struct audit_writer *w, struct line *l)
 {
-    HOLD(&w->lock);
+    HOLD(&w->runner.lock);
 
     if (w->count == 0 && w->left_out == 0) /* else the thread knows already */
-        cond_signal(&w->changed);
+        cond_signal(&w->runner.changed);
     if (!l || w->count == QUEUE_MAX) {
         free(l);
         w->left_out++;

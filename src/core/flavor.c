@@ -51,7 +51,7 @@ int flavor_create(struct core *c, const struct actor *who, const struct flavor_s
     AUTO(flavor) f = NULL;
     bool is_replay = false;
 
-    if (flavor_of_spec(spec, &f, e) < 0 || txn_write(c->store, &t, e) < 0 || once_replay(t, once, &is_replay, e) < 0)
+    if (flavor_of_spec(spec, &f, e) < 0 || once_begin(c, once, &t, &is_replay, e) < 0)
         return -1;
     if (is_replay)
         return 0;

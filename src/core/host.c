@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/runner.h"
 #include "base/str.h"
 #include "store/setting.h"
 
@@ -22,16 +23,11 @@ enum host_phase { HOST_UNKNOWN, HOST_KNOWN, HOST_HOPELESS };
 
 struct host {
     struct core *core;
-    pthread_t thread;
-    bool is_started;
-    struct lock lock; /* RANK_HOST */
-    struct cond changed;
-    bool is_stopping GUARDED_BY(lock);
-    bool is_kicked GUARDED_BY(lock);
-    enum host_phase phase GUARDED_BY(lock);
-    struct virt_accel accel GUARDED_BY(lock);
-    char warning[256] GUARDED_BY(lock);
-    struct err why GUARDED_BY(lock); /* HOST_HOPELESS */
+    struct runner runner; /* RANK_HOST */
+    enum host_phase phase GUARDED_BY(runner.lock);
+    struct virt_accel accel GUARDED_BY(runner.lock);
+    char warning[256] GUARDED_BY(runner.lock);
+    struct err why GUARDED_BY(runner.lock); /* HOST_HOPELESS */
 };
 
 /* The best CPU first; the named model is one that every x86-64 distribution runs on (x86-64-v2); "" is the hypervisor's own
@@ -110,12 +106,6 @@ static int recall(struct core *c, const char *fingerprint, struct virt_accel *ou
 
 /* ---- finding out ---- */
 
-static bool is_stopping(struct host *h)
-{
-    HOLD(&h->lock);
-    return h->is_stopping;
-}
-
 /* 0 found; -1 none of the ladder runs (the last reason is in *e), or libvirt went away (ERR_UNAVAILABLE). */
 static int walk_ladder(struct host *h, struct virt_accel *out, struct err *e)
 {
@@ -127,7 +117,7 @@ static int walk_ladder(struct host *h, struct virt_accel *out, struct err *e)
 
         if (!is_wanted(c->config.virt_type, a->type))
             continue;
-        if (is_stopping(h))
+        if (runner_is_stopping(&h->runner))
             return err_set(e, ERR_CANCELLED, "the daemon is stopping");
         err_clear(e);
         if (virt_probe(c->virt, a, c->config.probe_deadline_ms, e) == 0) {
@@ -169,13 +159,13 @@ static void set_known(struct host *h, const struct virt_accel *a)
     bool is_slow = a->type == VIRT_TYPE_QEMU && h->core->config.virt_type == VIRT_CHOICE_AUTO;
 
     {
-        HOLD(&h->lock);
+        HOLD(&h->runner.lock);
         if (is_same(h, a))
             return;
         h->phase = HOST_KNOWN;
         h->accel = *a;
         (void)str_copy(h->warning, sizeof h->warning, is_slow ? SLOW_WARNING : "");
-        cond_broadcast(&h->changed);
+        cond_broadcast(&h->runner.changed);
     }
     if (is_slow)
         log_warn(SLOW_WARNING, NULL);
@@ -185,25 +175,25 @@ static void set_known(struct host *h, const struct virt_accel *a)
 static void set_hopeless(struct host *h, const struct err *why)
 {
     log_err(LOG_ERROR, "host.probe: no guest runs on this host", why, NULL);
-    HOLD(&h->lock);
+    HOLD(&h->runner.lock);
     h->phase = HOST_HOPELESS;
     h->why = *why;
     (void)str_copy(h->warning, sizeof h->warning, "no guest runs on this host; the log says why");
-    cond_broadcast(&h->changed);
+    cond_broadcast(&h->runner.changed);
 }
 
 /* Until someone kicks, or, when nothing runs, for a minute: a person may have mended it. */
 static bool wait_for_work(struct host *h)
 {
-    HOLD(&h->lock);
-    while (!h->is_stopping && !h->is_kicked) {
+    HOLD(&h->runner.lock);
+    while (!h->runner.is_stopping && !h->runner.is_kicked) {
         if (h->phase == HOST_KNOWN)
-            cond_wait(&h->changed, &h->lock);
-        else if (!cond_wait_ms(&h->changed, &h->lock, RETRY_MS))
+            cond_wait(&h->runner.changed, &h->runner.lock);
+        else if (!cond_wait_ms(&h->runner.changed, &h->runner.lock, RETRY_MS))
             break;
     }
-    h->is_kicked = false;
-    return !h->is_stopping;
+    h->runner.is_kicked = false;
+    return !h->runner.is_stopping;
 }
 
 static void *probe_main(void *arg)
@@ -214,13 +204,13 @@ static void *probe_main(void *arg)
         struct virt_accel accel = { 0 };
         struct err e = ERR_INIT;
 
-        while (!is_stopping(h) && virt_wait_connected(h->core->virt, CONNECT_SLICE_MS, &e) < 0)
+        while (!runner_is_stopping(&h->runner) && virt_wait_connected(h->core->virt, CONNECT_SLICE_MS, &e) < 0)
             err_clear(&e);
-        if (is_stopping(h))
+        if (runner_is_stopping(&h->runner))
             break;
         if (find_accel(h, &accel, &e) == 0)
             set_known(h, &accel);
-        else if (e.code != ERR_UNAVAILABLE && !is_stopping(h))
+        else if (e.code != ERR_UNAVAILABLE && !runner_is_stopping(&h->runner))
             set_hopeless(h, &e);
     } while (wait_for_work(h));
     return NULL;
@@ -235,61 +225,48 @@ int host_new(struct core *c, struct host **out, struct err *e)
     if (!h)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     h->core = c;
-    lock_init(&h->lock, RANK_HOST);
-    cond_init(&h->changed);
+    runner_init(&h->runner, RANK_HOST);
     *out = h;
     return 0;
 }
 
 int host_start(struct host *h, struct err *e)
 {
-    if (thread_start(&h->thread, "host-probe", probe_main, h, e) < 0)
-        return -1;
-    h->is_started = true;
-    return 0;
+    return runner_start(&h->runner, "host-probe", probe_main, h, e);
 }
 
 void host_end_soon(struct host *h)
 {
-    HOLD(&h->lock);
-    h->is_stopping = true;
-    cond_broadcast(&h->changed);
+    runner_end_soon(&h->runner);
 }
 
 void host_stop(struct host *h)
 {
-    host_end_soon(h);
-    if (h->is_started)
-        (void)pthread_join(h->thread, NULL);
-    h->is_started = false;
+    runner_stop(&h->runner);
 }
 
 void host_free(struct host *h)
 {
     if (!h)
         return;
-    host_stop(h);
-    cond_done(&h->changed);
-    lock_done(&h->lock);
+    runner_done(&h->runner);
     free(h);
 }
 
 void host_kick(struct host *h)
 {
-    HOLD(&h->lock);
-    h->is_kicked = true;
-    cond_broadcast(&h->changed);
+    runner_kick(&h->runner);
 }
 
 int host_accel(struct host *h, const struct host_wait *w, struct virt_accel *out, struct err *e)
 {
-    HOLD(&h->lock);
+    HOLD(&h->runner.lock);
     for (int64_t waited = 0; h->phase == HOST_UNKNOWN; waited += WAIT_SLICE_MS) {
         if (w->is_over(w->arg))
             return err_set(e, ERR_CANCELLED, "cancelled");
         if (waited >= w->timeout_ms)
             return err_set(e, ERR_TIMEOUT, "it was not found out in time how guests run on this host");
-        (void)cond_wait_ms(&h->changed, &h->lock, WAIT_SLICE_MS);
+        (void)cond_wait_ms(&h->runner.changed, &h->runner.lock, WAIT_SLICE_MS);
     }
     if (h->phase == HOST_HOPELESS) {
         *e = h->why;
@@ -301,7 +278,7 @@ int host_accel(struct host *h, const struct host_wait *w, struct virt_accel *out
 
 void host_report(struct host *h, struct host_report *out)
 {
-    HOLD(&h->lock);
+    HOLD(&h->runner.lock);
     *out = (struct host_report){ .is_known = h->phase == HOST_KNOWN, .accel = h->accel };
     (void)str_copy(out->warning, sizeof out->warning, h->warning);
 }

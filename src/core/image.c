@@ -76,8 +76,7 @@ int image_create(struct core *c, const struct actor *who, const struct image_spe
     AUTO(image) i = NULL;
     bool is_replay = false;
 
-    if (image_of_spec(who, spec, who->is_admin, &i, e) < 0 || txn_write(c->store, &t, e) < 0 ||
-        once_replay(t, once, &is_replay, e) < 0)
+    if (image_of_spec(who, spec, who->is_admin, &i, e) < 0 || once_begin(c, once, &t, &is_replay, e) < 0)
         return -1;
     if (is_replay)
         return 0;

@@ -223,7 +223,7 @@ int image_import(struct core *c, const struct actor *who, const struct image_imp
     if (transfer_check_url(want->url, e) < 0 || check_sha256(want->sha256, e) < 0 ||
         image_of_spec(who, &want->spec, who->is_admin, &i, e) < 0)
         return -1;
-    if (txn_write(c->store, &t, e) < 0 || once_replay(t, once, &is_replay, e) < 0)
+    if (once_begin(c, once, &t, &is_replay, e) < 0)
         return -1;
     if (is_replay)
         return 0;

@@ -136,7 +136,7 @@ int keypair_create_finish(struct keypair_draft *d, const struct actor *who, stru
     struct keypair_answer answer = { k, d->private_key };
     bool is_replay = false;
 
-    if (refuse_made(d, once, e) < 0 || txn_write(d->core->store, &t, e) < 0 || once_replay(t, once, &is_replay, e) < 0)
+    if (refuse_made(d, once, e) < 0 || once_begin(d->core, once, &t, &is_replay, e) < 0)
         return -1;
     if (is_replay)
         return 0;

@@ -3,19 +3,15 @@
 
 #include <stdlib.h>
 
-#include "base/thread.h"
+#include "base/runner.h"
 
 struct lane {
     const char *name, *what;
     unsigned max;
-    pthread_t thread;
-    bool is_started;
-    struct lock lock; /* RANK_LEAF */
-    struct cond changed;
-    bool is_stopping GUARDED_BY(lock);
-    struct lane_task *first GUARDED_BY(lock);
-    struct lane_task **end GUARDED_BY(lock); /* where the next is linked in */
-    unsigned count GUARDED_BY(lock);
+    struct runner runner; /* RANK_LEAF */
+    struct lane_task *first GUARDED_BY(runner.lock);
+    struct lane_task **end GUARDED_BY(runner.lock); /* where the next is linked in */
+    unsigned count GUARDED_BY(runner.lock);
 };
 
 static struct lane_task *take(struct lane *l)
@@ -34,10 +30,10 @@ static struct lane_task *take(struct lane *l)
 /* NULL: it is time to end. */
 static struct lane_task *wait_for_task(struct lane *l)
 {
-    HOLD(&l->lock);
-    while (!l->is_stopping && !l->first)
-        cond_wait(&l->changed, &l->lock);
-    return l->is_stopping ? NULL : take(l);
+    HOLD(&l->runner.lock);
+    while (!l->runner.is_stopping && !l->first)
+        cond_wait(&l->runner.changed, &l->runner.lock);
+    return l->runner.is_stopping ? NULL : take(l);
 }
 
 static void *lane_main(void *arg)
@@ -60,8 +56,7 @@ int lane_new(const char *name, const char *what, unsigned max, struct lane **out
     l->name = name;
     l->what = what;
     l->max = max;
-    lock_init(&l->lock, RANK_LEAF);
-    cond_init(&l->changed);
+    runner_init(&l->runner, RANK_LEAF);
     l->end = &l->first;
     *out = l;
     return 0;
@@ -69,15 +64,12 @@ int lane_new(const char *name, const char *what, unsigned max, struct lane **out
 
 int lane_start(struct lane *l, struct err *e)
 {
-    if (thread_start(&l->thread, l->name, lane_main, l, e) < 0)
-        return -1;
-    l->is_started = true;
-    return 0;
+    return runner_start(&l->runner, l->name, lane_main, l, e);
 }
 
 static struct lane_task *take_any(struct lane *l)
 {
-    HOLD(&l->lock);
+    HOLD(&l->runner.lock);
     return take(l);
 }
 
@@ -85,14 +77,7 @@ void lane_stop(struct lane *l)
 {
     struct lane_task *task;
 
-    {
-        HOLD(&l->lock);
-        l->is_stopping = true;
-        cond_broadcast(&l->changed);
-    }
-    if (l->is_started)
-        (void)pthread_join(l->thread, NULL);
-    l->is_started = false;
+    runner_stop(&l->runner);
     while ((task = take_any(l))) {
         err_set(&task->err, ERR_UNAVAILABLE, "the service is stopping");
         task->done(task->arg);
@@ -104,15 +89,14 @@ void lane_free(struct lane *l)
     if (!l)
         return;
     lane_stop(l);
-    cond_done(&l->changed);
-    lock_done(&l->lock);
+    runner_done(&l->runner);
     free(l);
 }
 
 int lane_submit(struct lane *l, struct lane_task *task, struct err *e)
 {
-    HOLD(&l->lock);
-    if (l->is_stopping)
+    HOLD(&l->runner.lock);
+    if (l->runner.is_stopping)
         return err_set(e, ERR_UNAVAILABLE, "the service is stopping");
     if (l->count == l->max)
         return err_set(e, ERR_UNAVAILABLE, "%u %s already; try again later", l->max, l->what);
@@ -120,6 +104,6 @@ int lane_submit(struct lane *l, struct lane_task *task, struct err *e)
     *l->end = task;
     l->end = &task->next;
     l->count++;
-    cond_signal(&l->changed);
+    cond_signal(&l->runner.changed);
     return 0;
 }

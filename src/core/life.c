@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/runner.h"
 #include "base/str.h"
 #include "core/vm.h"
 #include "store/vm.h"
@@ -45,23 +46,12 @@ struct notes {
 
 struct life {
     struct core *core;
-    pthread_t thread;
-    bool is_started;
-    struct lock lock; /* RANK_LEAF */
-    struct cond changed;
-    bool is_stopping GUARDED_BY(lock);
-    bool is_kicked GUARDED_BY(lock);
-    struct notes notes GUARDED_BY(lock);
+    struct runner runner; /* RANK_LEAF */
+    struct notes notes GUARDED_BY(runner.lock);
     /* The thread's own. */
     struct watch watches[WATCH_MAX];
     size_t watch_count;
 };
-
-static bool is_stopping(struct life *l)
-{
-    HOLD(&l->lock);
-    return l->is_stopping;
-}
 
 static void lower(int64_t *pause_ms, int64_t to)
 {
@@ -265,7 +255,7 @@ static void look_at_consoles(struct life *l, int64_t *pause_ms)
 {
     int64_t now = clock_boot_ms();
 
-    for (size_t i = 0; i < l->watch_count && !is_stopping(l); i++) {
+    for (size_t i = 0; i < l->watch_count && !runner_is_stopping(&l->runner); i++) {
         if (l->watches[i].next_boot_ms <= now)
             look(l, &l->watches[i], now);
         lower(pause_ms, l->watches[i].next_boot_ms - now);
@@ -307,7 +297,7 @@ static int ask_agent(struct life *l, struct watch *w, struct err *e)
 
 static void ask_agents(struct life *l)
 {
-    for (size_t i = 0; i < l->watch_count && !is_stopping(l); i++) {
+    for (size_t i = 0; i < l->watch_count && !runner_is_stopping(&l->runner); i++) {
         struct err e = ERR_INIT;
 
         if (ask_agent(l, &l->watches[i], &e) == 0)
@@ -365,7 +355,7 @@ static int expire_due(struct life *l, int64_t *pause_ms, struct err *e)
         lower(pause_ms, left_ms);
         return 0;
     }
-    while (!is_done && !is_stopping(l))
+    while (!is_done && !runner_is_stopping(&l->runner))
         if (expire_one(l->core, pause_ms, &is_done, e) < 0)
             return -1;
     return 0;
@@ -376,14 +366,14 @@ static int expire_due(struct life *l, int64_t *pause_ms, struct err *e)
 /* Wall time may jump, and nobody tells: so the pause is never longer than PERIOD_MS. */
 static bool wait_for_round(struct life *l, int64_t pause_ms, struct notes *out)
 {
-    HOLD(&l->lock);
-    while (!l->is_stopping && !l->is_kicked)
-        if (!cond_wait_ms(&l->changed, &l->lock, pause_ms))
+    HOLD(&l->runner.lock);
+    while (!l->runner.is_stopping && !l->runner.is_kicked)
+        if (!cond_wait_ms(&l->runner.changed, &l->runner.lock, pause_ms))
             break;
-    l->is_kicked = false;
+    l->runner.is_kicked = false;
     *out = l->notes;
     l->notes = (struct notes){ 0 };
-    return !l->is_stopping;
+    return !l->runner.is_stopping;
 }
 
 static int do_round(struct life *l, const struct notes *notes, int64_t *pause_ms, struct err *e)
@@ -423,42 +413,31 @@ int life_new(struct core *c, struct life **out, struct err *e)
     if (!l)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     l->core = c;
-    lock_init(&l->lock, RANK_LEAF);
-    cond_init(&l->changed);
+    runner_init(&l->runner, RANK_LEAF);
     *out = l;
     return 0;
 }
 
 int life_start(struct life *l, struct err *e)
 {
-    if (thread_start(&l->thread, "life", life_main, l, e) < 0)
-        return -1;
-    l->is_started = true;
-    return 0;
+    return runner_start(&l->runner, "life", life_main, l, e);
 }
 
 void life_end_soon(struct life *l)
 {
-    HOLD(&l->lock);
-    l->is_stopping = true;
-    cond_broadcast(&l->changed);
+    runner_end_soon(&l->runner);
 }
 
 void life_stop(struct life *l)
 {
-    life_end_soon(l);
-    if (l->is_started)
-        (void)pthread_join(l->thread, NULL);
-    l->is_started = false;
+    runner_stop(&l->runner);
 }
 
 void life_free(struct life *l)
 {
     if (!l)
         return;
-    life_stop(l);
-    cond_done(&l->changed);
-    lock_done(&l->lock);
+    runner_done(&l->runner);
     free(l);
 }
 
@@ -466,9 +445,7 @@ void life_free(struct life *l)
 
 void life_kick(struct life *l)
 {
-    HOLD(&l->lock);
-    l->is_kicked = true;
-    cond_broadcast(&l->changed);
+    runner_kick(&l->runner);
 }
 
 static void kick(void *life)
@@ -483,17 +460,17 @@ int life_kick_after(struct core *c, struct txn *t, struct err *e)
 
 void life_agent_is_up(struct life *l, const char *vm)
 {
-    HOLD(&l->lock);
+    HOLD(&l->runner.lock);
     if (l->notes.agent_count < AGENTS_MAX)
         (void)str_copy(l->notes.agents[l->notes.agent_count++], sizeof l->notes.agents[0], vm);
     else
         l->notes.asks_agents = true;
-    l->is_kicked = true;
-    cond_broadcast(&l->changed);
+    l->runner.is_kicked = true;
+    cond_broadcast(&l->runner.changed);
 }
 
 void life_ask_agents(struct life *l)
 {
-    HOLD(&l->lock);
+    HOLD(&l->runner.lock);
     l->notes.asks_agents = true; /* at the next round: whoever is in a hurry kicks too */
 }

@@ -196,8 +196,7 @@ int network_create(struct core *c, const struct actor *who, const struct network
     struct change ch = { c, who, NULL };
     bool is_replay = false;
 
-    if (name_check(spec->name, NAME_RULE_STRICT, "name", e) < 0 || txn_write(c->store, &t, e) < 0 ||
-        once_replay(t, once, &is_replay, e) < 0)
+    if (name_check(spec->name, NAME_RULE_STRICT, "name", e) < 0 || once_begin(c, once, &t, &is_replay, e) < 0)
         return -1;
     if (is_replay)
         return 0;

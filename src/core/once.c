@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "internal.h"
+
 #include "base/str.h"
 #include "store/setting.h"
 
@@ -14,7 +16,8 @@ static struct idempotency row_of(const struct once *o)
     return row;
 }
 
-int once_replay(struct txn *t, struct once *o, bool *is_replay, struct err *e)
+/* Whether this key has had its answer; it is in *o then. */
+static int replay(struct txn *t, struct once *o, bool *is_replay, struct err *e)
 {
     struct idempotency row = row_of(o);
 
@@ -35,6 +38,16 @@ int once_replay(struct txn *t, struct once *o, bool *is_replay, struct err *e)
 int once_accept(struct once *o, const void *record, struct err *e)
 {
     return o->accept ? o->accept(o, record, e) : 0;
+}
+
+int once_begin(struct core *c, struct once *o, struct txn **out, bool *is_replay, struct err *e)
+{
+    AUTO(txn) t = NULL;
+
+    if (txn_write(c->store, &t, e) < 0 || replay(t, o, is_replay, e) < 0)
+        return -1;
+    *out = TAKE(t);
+    return 0;
 }
 
 int once_commit(struct txn *t, struct once *o, const void *record, struct err *e)

@@ -7,8 +7,11 @@
 #include "core/once.h"
 #include "store/store.h"
 
-/* True in *is_replay when this key has had its answer: it is in *o again, and there is nothing to do. */
-int once_replay(struct txn *t, struct once *o, bool *is_replay, struct err *e);
+struct core;
+
+/* Begins the verb's write transaction. True in *is_replay when this key has had its answer: it is in *o again, and there is
+ * nothing to do. */
+int once_begin(struct core *c, struct once *o, struct txn **out, bool *is_replay, struct err *e);
 /* The front door's own rule, when it has one. */
 int once_accept(struct once *o, const void *record, struct err *e);
 /* Makes the answer from record, keeps it when there is a key, and commits. */

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/runner.h"
 #include "base/str.h"
 
 /* After an answer that did not come or housekeeping that could not be done, and for a while after libvirt came (back): it lists a
@@ -155,17 +156,12 @@ int reconcile_one(struct core *c, struct virt_survey *s, const char *id, struct 
 
 struct reconciler {
     struct core *core;
-    pthread_t thread;
-    bool is_started;
     _Atomic int64_t last_ms;
-    struct lock lock; /* RANK_LEAF */
-    struct cond changed;
-    bool is_stopping GUARDED_BY(lock);
-    bool is_kicked GUARDED_BY(lock);
-    bool is_asking GUARDED_BY(lock); /* a survey of ours is under way: its callback will clear it */
-    bool is_unanswered GUARDED_BY(lock);
-    bool is_house_kept GUARDED_BY(lock);
-    int64_t watchful_until_boot_ms GUARDED_BY(lock);
+    struct runner runner;                   /* RANK_LEAF */
+    bool is_asking GUARDED_BY(runner.lock); /* a survey of ours is under way: its callback will clear it */
+    bool is_unanswered GUARDED_BY(runner.lock);
+    bool is_house_kept GUARDED_BY(runner.lock);
+    int64_t watchful_until_boot_ms GUARDED_BY(runner.lock);
 };
 
 int reconcile_all(struct core *c, struct virt_survey *s, struct err *e)
@@ -186,10 +182,10 @@ static void on_survey(void *arg, struct virt_survey *s)
 
     if (s && reconcile_all(r->core, s, &e) < 0)
         log_err(LOG_WARN, "reconcile failed", &e, NULL);
-    HOLD(&r->lock);
+    HOLD(&r->runner.lock);
     r->is_asking = false;
     r->is_unanswered = !s;
-    cond_broadcast(&r->changed);
+    cond_broadcast(&r->runner.changed);
 }
 
 static int64_t period_locked(const struct reconciler *r)
@@ -202,20 +198,20 @@ static int64_t period_locked(const struct reconciler *r)
 /* True when there is something to do, false to end. */
 static bool wait_for_kick(struct reconciler *r)
 {
-    HOLD(&r->lock);
-    while (!r->is_stopping && (!r->is_kicked || r->is_asking)) {
-        if (!cond_wait_ms(&r->changed, &r->lock, period_locked(r)) && !r->is_asking)
+    HOLD(&r->runner.lock);
+    while (!r->runner.is_stopping && (!r->runner.is_kicked || r->is_asking)) {
+        if (!cond_wait_ms(&r->runner.changed, &r->runner.lock, period_locked(r)) && !r->is_asking)
             break;
     }
-    r->is_kicked = false;
-    r->is_asking = !r->is_stopping;
-    return !r->is_stopping;
+    r->runner.is_kicked = false;
+    r->is_asking = !r->runner.is_stopping;
+    return !r->runner.is_stopping;
 }
 
 static void keep_house(struct reconciler *r)
 {
     bool is_kept = housekeeping_run(r->core);
-    HOLD(&r->lock);
+    HOLD(&r->runner.lock);
     r->is_house_kept = is_kept;
 }
 
@@ -237,59 +233,43 @@ int reconciler_new(struct core *c, struct reconciler **out, struct err *e)
     if (!r)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     r->core = c;
-    r->is_kicked = true; /* the first look is at once */
-    lock_init(&r->lock, RANK_LEAF);
-    cond_init(&r->changed);
+    runner_init(&r->runner, RANK_LEAF);
+    runner_kick(&r->runner); /* the first look is at once */
     *out = r;
     return 0;
 }
 
 int reconciler_start(struct reconciler *r, struct err *e)
 {
-    if (thread_start(&r->thread, "reconcile", reconcile_main, r, e) < 0)
-        return -1;
-    r->is_started = true;
-    return 0;
+    return runner_start(&r->runner, "reconcile", reconcile_main, r, e);
 }
 
 void reconciler_stop(struct reconciler *r)
 {
-    {
-        HOLD(&r->lock);
-        r->is_stopping = true;
-        cond_broadcast(&r->changed);
-    }
-    if (r->is_started)
-        (void)pthread_join(r->thread, NULL);
-    r->is_started = false;
+    runner_stop(&r->runner);
 }
 
 void reconciler_free(struct reconciler *r)
 {
     if (!r)
         return;
-    reconciler_stop(r);
-    cond_done(&r->changed);
-    lock_done(&r->lock);
+    runner_done(&r->runner);
     free(r);
 }
 
 void reconciler_kick(struct reconciler *r)
 {
-    HOLD(&r->lock);
-    r->is_kicked = true;
-    cond_broadcast(&r->changed);
+    runner_kick(&r->runner);
 }
 
 bool reconciler_is_stopping(struct reconciler *r)
 {
-    HOLD(&r->lock);
-    return r->is_stopping;
+    return runner_is_stopping(&r->runner);
 }
 
 void reconciler_watch(struct reconciler *r)
 {
-    HOLD(&r->lock);
+    HOLD(&r->runner.lock);
     r->watchful_until_boot_ms = clock_boot_ms() + WATCHFUL_MS;
 }
 

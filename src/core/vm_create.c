@@ -223,8 +223,7 @@ int vm_create(struct core *c, const struct actor *who, const struct vm_spec *spe
     AUTO(job) job = NULL;
     bool is_replay = false;
 
-    if (name_check(spec->name, spec->name_rule, "name", e) < 0 || txn_write(c->store, &t, e) < 0 ||
-        once_replay(t, once, &is_replay, e) < 0)
+    if (name_check(spec->name, spec->name_rule, "name", e) < 0 || once_begin(c, once, &t, &is_replay, e) < 0)
         return -1;
     if (is_replay)
         return 0;

@@ -245,7 +245,7 @@ int vm_act(struct core *c, const struct actor *who, const struct vm_action *want
     AUTO(job) job = NULL;
     bool is_replay = false;
 
-    if (txn_write(c->store, &t, e) < 0 || once_replay(t, once, &is_replay, e) < 0)
+    if (once_begin(c, once, &t, &is_replay, e) < 0)
         return -1;
     if (is_replay)
         return 0;

@@ -9,11 +9,3 @@ void flavor_free(struct flavor *f)
     free(f->description);
     free(f);
 }
-
-void flavor_list_done(struct flavor_list *l)
-{
-    for (size_t i = 0; i < l->count; i++)
-        flavor_free(l->items[i]);
-    free(l->items);
-    *l = (struct flavor_list){ 0 };
-}

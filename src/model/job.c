@@ -9,21 +9,7 @@ static const char *const status_names[JOB_STATUS_COUNT] = {
     [JOB_SUCCEEDED] = "succeeded",
     [JOB_FAILED] = "failed",
 };
-
-const char *job_status_to_string(enum job_status s)
-{
-    return status_names[s];
-}
-
-int job_status_from_string(const char *s, enum job_status *out)
-{
-    int i = table_find(status_names, JOB_STATUS_COUNT, s);
-
-    if (i < 0)
-        return -1;
-    *out = (enum job_status)i;
-    return 0;
-}
+DEFINE_NAMES(job_status, status_names)
 
 void job_free(struct job *j)
 {
@@ -34,12 +20,4 @@ void job_free(struct job *j)
     free(j->details);
     fault_done(&j->error);
     free(j);
-}
-
-void job_list_done(struct job_list *l)
-{
-    for (size_t i = 0; i < l->count; i++)
-        job_free(l->items[i]);
-    free(l->items);
-    *l = (struct job_list){ 0 };
 }

@@ -12,11 +12,3 @@ void keypair_free(struct keypair *k)
     free(k->fingerprint_md5);
     free(k);
 }
-
-void keypair_list_done(struct keypair_list *l)
-{
-    for (size_t i = 0; i < l->count; i++)
-        keypair_free(l->items[i]);
-    free(l->items);
-    *l = (struct keypair_list){ 0 };
-}

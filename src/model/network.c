@@ -13,6 +13,7 @@ static const char *const kind_names[NETWORK_KIND_COUNT] = {
     [NETWORK_ISOLATED] = "isolated",
     [NETWORK_USER] = "user",
 };
+DEFINE_NAMES(network_kind, kind_names)
 
 static const char *const status_names[NETWORK_STATUS_COUNT] = {
     [NETWORK_PENDING] = "pending",
@@ -20,36 +21,7 @@ static const char *const status_names[NETWORK_STATUS_COUNT] = {
     [NETWORK_ERROR] = "error",
     [NETWORK_DELETING] = "deleting",
 };
-
-const char *network_kind_to_string(enum network_kind k)
-{
-    return kind_names[k];
-}
-
-int network_kind_from_string(const char *s, enum network_kind *out)
-{
-    int i = table_find(kind_names, NETWORK_KIND_COUNT, s);
-
-    if (i < 0)
-        return -1;
-    *out = (enum network_kind)i;
-    return 0;
-}
-
-const char *network_status_to_string(enum network_status s)
-{
-    return status_names[s];
-}
-
-int network_status_from_string(const char *s, enum network_status *out)
-{
-    int i = table_find(status_names, NETWORK_STATUS_COUNT, s);
-
-    if (i < 0)
-        return -1;
-    *out = (enum network_status)i;
-    return 0;
-}
+DEFINE_NAMES(network_status, status_names)
 
 int network_range_of_cidr(struct cidr c, struct network_range *out)
 {
@@ -78,14 +50,6 @@ void network_free(struct network *n)
     free(n);
 }
 
-void network_list_done(struct network_list *l)
-{
-    for (size_t i = 0; i < l->count; i++)
-        network_free(l->items[i]);
-    free(l->items);
-    *l = (struct network_list){ 0 };
-}
-
 /* Locally administered, unicast. No network is larger than the two bytes of its addresses tell apart: NETWORK_PREFIX_MIN. */
 void port_mac(const char *network_id, uint32_t ipv4, mac_text out)
 {
@@ -104,12 +68,4 @@ void port_free(struct port *p)
         return;
     free(p->network_name);
     free(p);
-}
-
-void port_list_done(struct port_list *l)
-{
-    for (size_t i = 0; i < l->count; i++)
-        port_free(l->items[i]);
-    free(l->items);
-    *l = (struct port_list){ 0 };
 }

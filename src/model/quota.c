@@ -21,7 +21,7 @@ const char *quota_resource_to_string(enum quota_resource r)
 
 int quota_resource_from_string(const char *s, enum quota_resource *out)
 {
-    int i = s ? table_find(words, QUOTA_RESOURCE_COUNT, s) : -1;
+    int i = table_find(words, QUOTA_RESOURCE_COUNT, s);
 
     if (i < 0)
         return -1;

@@ -10,6 +10,7 @@ static const char *const status_names[VM_STATUS_COUNT] = {
     [VM_STARTING] = "starting", [VM_PAUSED] = "paused",   [VM_REBOOTING] = "rebooting", [VM_SUSPENDED] = "suspended",
     [VM_DELETING] = "deleting", [VM_ERROR] = "error",
 };
+DEFINE_NAMES(vm_status, status_names)
 
 static const char *const task_names[VM_TASK_COUNT] = {
     [VM_TASK_NONE] = NULL,        [VM_TASK_CREATE] = "vm.create", [VM_TASK_DELETE] = "vm.delete",
@@ -17,21 +18,6 @@ static const char *const task_names[VM_TASK_COUNT] = {
     [VM_TASK_PAUSE] = "vm.pause", [VM_TASK_RESUME] = "vm.resume", [VM_TASK_SUSPEND] = "vm.suspend",
     [VM_TASK_IMAGE] = "vm.image",
 };
-
-const char *vm_status_to_string(enum vm_status s)
-{
-    return status_names[s];
-}
-
-int vm_status_from_string(const char *s, enum vm_status *out)
-{
-    int i = table_find(status_names, VM_STATUS_COUNT, s);
-
-    if (i < 0)
-        return -1;
-    *out = (enum vm_status)i;
-    return 0;
-}
 
 const char *vm_task_to_string(enum vm_task t)
 {
@@ -95,14 +81,6 @@ void vm_free(struct vm *vm)
     fault_done(&vm->fault);
     port_list_done(&vm->ports);
     free(vm);
-}
-
-void vm_list_done(struct vm_list *l)
-{
-    for (size_t i = 0; i < l->count; i++)
-        vm_free(l->items[i]);
-    free(l->items);
-    *l = (struct vm_list){ 0 };
 }
 
 void vm_seed_free(struct vm_seed *s)

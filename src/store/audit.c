@@ -7,7 +7,7 @@
 
 #define AUDIT_COLUMNS "seq, at_ms, user, user_id, project, action, resource_type, resource, request_id, address, outcome"
 
-static const struct column line_columns[] = {
+static const struct column audit_line_columns[] = {
     COLUMN(COLUMN_I64, audit_line, seq),
     COLUMN(COLUMN_I64, audit_line, at_ms),
     COLUMN(COLUMN_STRING, audit_line, user),
@@ -21,12 +21,7 @@ static const struct column line_columns[] = {
     COLUMN(COLUMN_STRING, audit_line, outcome),
 };
 
-static void free_line(void *record)
-{
-    audit_line_free(record);
-}
-
-static const struct row_type line_type = { line_columns, (int)ARRAY_LEN(line_columns), sizeof(struct audit_line), free_line };
+DEFINE_ROW_TYPE(audit_line);
 
 enum { AUDIT_ADD, AUDIT_LIST_ALL, AUDIT_LIST_PROJECT, AUDIT_PRUNE_OLD, AUDIT_PRUNE_BEYOND, AUDIT_STMT_COUNT };
 
@@ -82,7 +77,7 @@ int store_audit_list(struct txn *t, const struct audit_query *q, struct audit_li
     BIND(st, value_text(q->project), value_int(q->before ? stmt_count(q->before) : INT64_MAX), value_text(q->user),
          value_text(q->action), value_text(q->resource), value_text(q->outcome), value_text(q->request_id),
          value_int(q->since_ms), value_int(q->until_ms ? q->until_ms : INT64_MAX), page_limit(q->limit));
-    if (page_read(st, &line_type, q->limit, &page, e) < 0)
+    if (page_read(st, &audit_line_type, q->limit, &page, e) < 0)
         return -1;
     *out = (struct audit_line_list){ (struct audit_line **)page.items, page.count };
     *has_more = page.has_more;

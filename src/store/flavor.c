@@ -1,7 +1,7 @@
 /* store/flavor: rows of flavors. The first ones are made by the schema. */
 #include "store/flavor.h"
 
-#include "row.h"
+#include "noun.h"
 #include "txn.h"
 
 #define FLAVOR_COLUMNS "id, name, vcpus, memory_mib, disk_gib, description, created_at_ms"
@@ -12,12 +12,7 @@ static const struct column flavor_columns[] = {
     COLUMN(COLUMN_I64, flavor, created_at_ms),
 };
 
-static void free_flavor(void *record)
-{
-    flavor_free(record);
-}
-
-static const struct row_type flavor_type = { flavor_columns, (int)ARRAY_LEN(flavor_columns), sizeof(struct flavor), free_flavor };
+DEFINE_ROW_TYPE(flavor);
 
 enum { FLAVOR_INSERT, FLAVOR_RESOLVE, FLAVOR_LIST, FLAVOR_DELETE, FLAVOR_STMT_COUNT };
 
@@ -28,6 +23,14 @@ static const char *const flavor_sql[FLAVOR_STMT_COUNT] = {
     [FLAVOR_DELETE] = "DELETE FROM flavor WHERE id = ?1",
 };
 const struct stmt_table flavor_statements = { flavor_sql, FLAVOR_STMT_COUNT };
+
+static const struct noun flavor_noun = {
+    .word = "flavor",
+    .not_found = ERR_FLAVOR_NOT_FOUND,
+    .type = &flavor_type,
+    .module = STMT_FLAVOR,
+    .remove = FLAVOR_DELETE,
+};
 
 static int insert(struct txn *t, const struct flavor *f, struct err *e)
 {
@@ -46,22 +49,13 @@ int store_flavor_insert(struct txn *t, const struct flavor *f, struct err *e)
     return 0;
 }
 
-static int not_found(const char *id_or_name, struct err *e)
-{
-    return err_set(e, ERR_FLAVOR_NOT_FOUND, "there is no flavor '%s'", id_or_name);
-}
-
 int store_flavor_resolve(struct txn *t, const char *id_or_name, struct flavor **out, struct err *e)
 {
     AUTO_STMT st = stmt_use(t, STMT_FLAVOR, FLAVOR_RESOLVE);
     struct flavor *flavor;
-    int rc;
 
     BIND(st, value_text(id_or_name));
-    rc = stmt_row(st, e);
-    if (rc <= 0)
-        return rc < 0 ? -1 : not_found(id_or_name, e);
-    flavor = row_new(st, &flavor_type, e);
+    flavor = noun_read(&flavor_noun, st, id_or_name, e);
     if (!flavor)
         return -1;
     *out = flavor;
@@ -79,20 +73,10 @@ int store_flavor_list(struct txn *t, struct flavor_list *out, struct err *e)
     return 0;
 }
 
-static int delete_row(struct txn *t, const char *id, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_FLAVOR, FLAVOR_DELETE);
-
-    BIND(st, value_text(id));
-    if (stmt_run(st, e) < 0)
-        return -1;
-    return stmt_changes(st) == 1 ? 0 : not_found(id, e);
-}
-
 int store_flavor_delete(struct txn *t, const char *id, struct err *e)
 {
     FAILPOINT(e, "store.flavor_delete.before");
-    if (delete_row(t, id, e) < 0)
+    if (noun_delete(t, &flavor_noun, id, e) < 0)
         return -1;
     FAILPOINT(e, "store.flavor_delete.after");
     return 0;

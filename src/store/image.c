@@ -2,7 +2,7 @@
  * matter. */
 #include "store/image.h"
 
-#include "row.h"
+#include "noun.h"
 #include "txn.h"
 
 #include "base/str.h"
@@ -33,12 +33,7 @@ static const struct column image_columns[] = {
     COLUMN(COLUMN_I64, image, updated_at_ms),
 };
 
-static void free_image(void *record)
-{
-    image_free(record);
-}
-
-static const struct row_type image_type = { image_columns, (int)ARRAY_LEN(image_columns), sizeof(struct image), free_image };
+DEFINE_ROW_TYPE(image);
 
 enum {
     IMAGE_INSERT,
@@ -81,6 +76,18 @@ static const char *const image_sql[IMAGE_STMT_COUNT] = {
 };
 const struct stmt_table image_statements = { image_sql, IMAGE_STMT_COUNT };
 
+static const struct noun image_noun = {
+    .word = "image",
+    .not_found = ERR_IMAGE_NOT_FOUND,
+    .type = &image_type,
+    .module = STMT_IMAGE,
+    .get = IMAGE_GET,
+    .marker = IMAGE_MARKER,
+    .list = IMAGE_LIST,
+    .exists = IMAGE_EXISTS,
+    .set_status = IMAGE_SET_STATUS,
+};
+
 static int insert(struct txn *t, const struct image *i, struct err *e)
 {
     struct image row = *i;
@@ -100,34 +107,10 @@ int store_image_insert(struct txn *t, const struct image *i, struct err *e)
     return 0;
 }
 
-static int not_found(const char *id_or_name, struct err *e)
-{
-    return err_set(e, ERR_IMAGE_NOT_FOUND, "there is no image '%s'", id_or_name);
-}
-
-static int lost(struct txn *t, const char *id, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_IMAGE, IMAGE_EXISTS);
-    int rc;
-
-    BIND(st, value_text(id));
-    rc = stmt_row(st, e);
-    if (rc < 0)
-        return -1;
-    return rc == 0 ? not_found(id, e) : err_set(e, ERR_CONFLICT, "the image has changed meanwhile; read it again");
-}
-
 int store_image_get(struct txn *t, const char *project, const char *id, struct image **out, struct err *e)
 {
-    AUTO_STMT st = stmt_use(t, STMT_IMAGE, IMAGE_GET);
-    struct image *image;
-    int rc;
+    struct image *image = noun_get(t, &image_noun, project, id, e);
 
-    BIND(st, value_text(id), value_text(project));
-    rc = stmt_row(st, e);
-    if (rc <= 0)
-        return rc < 0 ? -1 : not_found(id, e);
-    image = row_new(st, &image_type, e);
     if (!image)
         return -1;
     *out = image;
@@ -144,7 +127,7 @@ static int get_by_name(struct txn *t, const char *project, const char *name, str
     BIND(st, value_text(name), value_text(project));
     rc = stmt_row(st, e);
     if (rc <= 0)
-        return rc < 0 ? -1 : not_found(name, e);
+        return rc < 0 ? -1 : noun_not_found(&image_noun, name, e);
     image = row_new(st, &image_type, e);
     if (!image || (rc = stmt_row(st, e)) < 0)
         return -1;
@@ -160,56 +143,25 @@ int store_image_resolve(struct txn *t, const char *project, const char *id_or_na
                                           : get_by_name(t, project, id_or_name, out, e);
 }
 
-static int key_of(struct txn *t, const char *project, const char *marker, struct page_key *key, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_IMAGE, IMAGE_MARKER);
-
-    *key = (struct page_key){ INT64_MIN, "" };
-    if (!marker)
-        return 0;
-    BIND(st, value_text(marker), value_text(project));
-    return page_key_of(st, marker, key, e);
-}
-
 int store_image_list(struct txn *t, const char *project, const char *marker, uint32_t limit, struct image_list *out,
                      bool *has_more, struct err *e)
 {
-    AUTO_STMT st = stmt_use(t, STMT_IMAGE, IMAGE_LIST);
-    struct page_key key;
     struct page page;
 
-    if (page_check_limit(limit, e) < 0 || key_of(t, project, marker, &key, e) < 0)
-        return -1;
-    BIND(st, value_int(key.created_at_ms), value_text(project), value_text(key.id), page_limit(limit));
-    if (page_read(st, &image_type, limit, &page, e) < 0)
+    if (noun_list(t, &image_noun, &(struct page_query){ project, marker, limit }, &page, e) < 0)
         return -1;
     *out = (struct image_list){ (struct image **)page.items, page.count };
     *has_more = page.has_more;
     return 0;
 }
 
-static int set_status(struct txn *t, const struct image *i, const struct value values[6], struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_IMAGE, IMAGE_SET_STATUS);
-
-    stmt_bind(st, values, 6);
-    if (stmt_run(st, e) < 0)
-        return -1;
-    return stmt_changes(st) == 1 ? 0 : lost(t, i->id, e);
-}
-
 int store_image_set_status(struct txn *t, const struct image *i, enum image_status to, const char *job, const char *reason,
                            struct err *e)
 {
-    const struct value values[] = { value_text(i->id),
-                                    value_text(image_status_to_string(i->status)),
-                                    value_text(image_status_to_string(to)),
-                                    value_id(job),
-                                    value_text(reason),
-                                    value_int(clock_wall_ms()) };
+    const struct status_change c = { i->id, image_status_to_string(i->status), image_status_to_string(to), job, reason };
 
     FAILPOINT(e, "store.image_set_status.before");
-    if (set_status(t, i, values, e) < 0)
+    if (noun_set_status(t, &image_noun, &c, e) < 0)
         return -1;
     FAILPOINT(e, "store.image_set_status.after");
     return 0;
@@ -221,9 +173,7 @@ static int activate(struct txn *t, const struct image *i, struct err *e)
 
     BIND(st, value_text(i->id), value_int((int64_t)i->size_bytes), value_int((int64_t)i->virtual_size_bytes), value_id(i->sha256),
          value_int(clock_wall_ms()));
-    if (stmt_run(st, e) < 0)
-        return -1;
-    return stmt_changes(st) == 1 ? 0 : lost(t, i->id, e);
+    return noun_update(t, &image_noun, st, i->id, e);
 }
 
 int store_image_activate(struct txn *t, const struct image *i, struct err *e)
@@ -242,7 +192,7 @@ static int set_format(struct txn *t, const char *id, enum disk_format f, struct 
     BIND(st, value_text(id), value_text(disk_format_to_string(f)), value_int(clock_wall_ms()));
     if (stmt_run(st, e) < 0)
         return -1;
-    return stmt_changes(st) == 1 ? 0 : not_found(id, e);
+    return stmt_changes(st) == 1 ? 0 : noun_not_found(&image_noun, id, e);
 }
 
 int store_image_set_format(struct txn *t, const char *id, enum disk_format f, struct err *e)
@@ -262,7 +212,7 @@ static int change_row(struct txn *t, const char *id, const struct image_change *
          value_int_or_null(change->min_memory_mib), value_int(clock_wall_ms()));
     if (stmt_run_named(st, change->name, e) < 0)
         return -1;
-    return stmt_changes(st) == 1 ? 0 : not_found(id, e);
+    return stmt_changes(st) == 1 ? 0 : noun_not_found(&image_noun, id, e);
 }
 
 int store_image_change(struct txn *t, const char *id, const struct image_change *change, struct err *e)

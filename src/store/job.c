@@ -2,7 +2,7 @@
  * What a job's steps do, and when it is tried again, is the engine's matter. */
 #include "store/job.h"
 
-#include "row.h"
+#include "noun.h"
 #include "txn.h"
 
 #include "base/str.h"
@@ -60,12 +60,7 @@ static const struct column job_columns[] = {
     COLUMN(COLUMN_I64, job, ended_at_ms),
 };
 
-static void free_job(void *record)
-{
-    job_free(record);
-}
-
-static const struct row_type job_type = { job_columns, (int)ARRAY_LEN(job_columns), sizeof(struct job), free_job };
+DEFINE_ROW_TYPE(job);
 
 enum {
     JOB_INSERT,
@@ -131,6 +126,17 @@ static const char *const job_sql[JOB_STMT_COUNT] = {
 };
 const struct stmt_table job_statements = { job_sql, JOB_STMT_COUNT };
 
+static const struct noun job_noun = {
+    .word = "operation",
+    .not_found = ERR_OPERATION_NOT_FOUND,
+    .type = &job_type,
+    .module = STMT_JOB,
+    .get = JOB_GET,
+    .marker = JOB_MARKER,
+    .exists = JOB_EXISTS,
+    .is_newest_first = true,
+};
+
 static int insert(struct txn *t, const struct job *j, struct err *e)
 {
     struct job row = *j;
@@ -150,38 +156,14 @@ int store_job_insert(struct txn *t, const struct job *j, struct err *e)
     return 0;
 }
 
-static int not_found(const char *id, struct err *e)
-{
-    return err_set(e, ERR_OPERATION_NOT_FOUND, "there is no operation '%s'", id);
-}
-
 int store_job_get(struct txn *t, const char *project, const char *id, struct job **out, struct err *e)
 {
-    AUTO_STMT st = stmt_use(t, STMT_JOB, JOB_GET);
-    struct job *job;
-    int rc;
+    struct job *job = noun_get(t, &job_noun, project, id, e);
 
-    BIND(st, value_text(id), value_text(project));
-    rc = stmt_row(st, e);
-    if (rc <= 0)
-        return rc < 0 ? -1 : not_found(id, e);
-    job = row_new(st, &job_type, e);
     if (!job)
         return -1;
     *out = job;
     return 0;
-}
-
-/* Newest first: without a marker the page begins behind a key that is greater than all. */
-static int key_of(struct txn *t, const struct job_filter *f, struct page_key *key, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_JOB, JOB_MARKER);
-
-    *key = (struct page_key){ INT64_MAX, "" };
-    if (!f->marker)
-        return 0;
-    BIND(st, value_text(f->marker), value_text(f->project));
-    return page_key_of(st, f->marker, key, e);
 }
 
 int store_job_list(struct txn *t, const struct job_filter *f, struct job_list *out, bool *has_more, struct err *e)
@@ -190,7 +172,7 @@ int store_job_list(struct txn *t, const struct job_filter *f, struct job_list *o
     struct page_key key;
     struct page page;
 
-    if (page_check_limit(f->limit, e) < 0 || key_of(t, f, &key, e) < 0)
+    if (noun_page_key(t, &job_noun, &(struct page_query){ f->project, f->marker, f->limit }, &key, e) < 0)
         return -1;
     BIND(st, value_text(f->project), value_text(f->kind), value_text(f->target),
          value_text(f->status ? job_status_to_string(*f->status) : NULL), value_int(key.created_at_ms), value_text(key.id),
@@ -248,18 +230,13 @@ int store_job_claim(struct txn *t, struct job **out, int64_t *next_ms, struct er
 /* Runs a bound update of one job; when it changed none, the job is gone or not in the state that the update wants. */
 static int update_one(struct txn *t, sqlite3_stmt *st, const char *id, struct err *e)
 {
-    AUTO_STMT exists = stmt_use(t, STMT_JOB, JOB_EXISTS);
-    int rc;
-
     if (stmt_run(st, e) < 0)
         return -1;
     if (stmt_changes(st) == 1)
         return 0;
-    BIND(exists, value_text(id));
-    rc = stmt_row(exists, e);
-    if (rc < 0)
+    if (noun_check_exists(t, &job_noun, id, e) < 0)
         return -1;
-    return rc == 0 ? not_found(id, e) : err_set(e, ERR_CONFLICT, "the operation's status does not allow this");
+    return err_set(e, ERR_CONFLICT, "the operation's status does not allow this");
 }
 
 static int progress(struct txn *t, const struct job *j, struct err *e)
@@ -358,7 +335,7 @@ int store_job_is_cancel_requested(struct txn *t, const char *id, bool *out, stru
     BIND(st, value_text(id));
     rc = stmt_row(st, e);
     if (rc <= 0)
-        return rc < 0 ? -1 : not_found(id, e);
+        return rc < 0 ? -1 : noun_not_found(&job_noun, id, e);
     *out = sqlite3_column_int(st, 0) != 0;
     return 0;
 }

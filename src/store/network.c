@@ -2,7 +2,7 @@
  * a port gets is port.c's; libvirt's side is none of the store's. */
 #include "store/network.h"
 
-#include "row.h"
+#include "noun.h"
 #include "txn.h"
 
 #define NETWORK_COLUMNS                                                                                                          \
@@ -26,19 +26,13 @@ static const struct column network_columns[] = {
     COLUMN(COLUMN_I64, network, updated_at_ms),
 };
 
-static void free_network(void *record)
-{
-    network_free(record);
-}
-
-static const struct row_type network_type = { network_columns, (int)ARRAY_LEN(network_columns), sizeof(struct network),
-                                              free_network };
+DEFINE_ROW_TYPE(network);
 
 enum {
     NETWORK_INSERT,
     NETWORK_EXISTS,
     NETWORK_GET,
-    NETWORK_FIND_BY_NAME,
+    NETWORK_BY_NAME,
     NETWORK_FIND_DEFAULT,
     NETWORK_MARKER,
     NETWORK_LIST,
@@ -52,19 +46,32 @@ static const char *const network_sql[NETWORK_STMT_COUNT] = {
     [NETWORK_INSERT] = "INSERT INTO network (" NETWORK_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [NETWORK_EXISTS] = "SELECT 1 FROM network WHERE id = ?1",
     [NETWORK_GET] = "SELECT " NETWORK_COLUMNS " FROM network WHERE id = lower(?1) AND (?2 IS NULL OR project = ?2)",
-    [NETWORK_FIND_BY_NAME] = "SELECT " NETWORK_COLUMNS " FROM network WHERE name = ?1 AND (?2 IS NULL OR project = ?2) LIMIT 2",
+    [NETWORK_BY_NAME] = "SELECT " NETWORK_COLUMNS " FROM network WHERE name = ?1 AND (?2 IS NULL OR project = ?2) LIMIT 2",
     [NETWORK_FIND_DEFAULT] = "SELECT " NETWORK_COLUMNS " FROM network WHERE project = ?1 AND is_default = 1",
     [NETWORK_MARKER] = "SELECT created_at_ms FROM network WHERE id = ?1 AND (?2 IS NULL OR project = ?2)"
                        " UNION ALL SELECT resource_created_at_ms FROM event"
                        " WHERE type = 'network.deleted' AND resource = ?1 AND (?2 IS NULL OR project = ?2) LIMIT 1",
-    [NETWORK_LIST] = "SELECT " NETWORK_COLUMNS " FROM network WHERE (?1 IS NULL OR project = ?1)"
-                     " AND (created_at_ms, id) > (?2, ?3) ORDER BY created_at_ms, id LIMIT ?4",
+    [NETWORK_LIST] = "SELECT " NETWORK_COLUMNS " FROM network WHERE (created_at_ms, id) > (?1, ?3)"
+                     " AND (?2 IS NULL OR project = ?2) ORDER BY created_at_ms, id LIMIT ?4",
     [NETWORK_ALL] = "SELECT " NETWORK_COLUMNS " FROM network ORDER BY created_at_ms, id",
     [NETWORK_SET_STATUS] = ("UPDATE network SET status = ?3, job = ?4, status_reason = ?5, updated_at_ms = ?6"
                             " WHERE id = ?1 AND status = ?2"),
     [NETWORK_DELETE] = "DELETE FROM network WHERE id = ?1",
 };
 const struct stmt_table network_statements = { network_sql, NETWORK_STMT_COUNT };
+
+static const struct noun network_noun = {
+    .word = "network",
+    .not_found = ERR_NETWORK_NOT_FOUND,
+    .type = &network_type,
+    .module = STMT_NETWORK,
+    .get = NETWORK_GET,
+    .by_name = NETWORK_BY_NAME,
+    .marker = NETWORK_MARKER,
+    .list = NETWORK_LIST,
+    .exists = NETWORK_EXISTS,
+    .set_status = NETWORK_SET_STATUS,
+};
 
 static const struct unique_rule unique_network[] = {
     { "network.project", ERR_CONFLICT, "the project has a default network already" },
@@ -94,42 +101,24 @@ int store_network_insert(struct txn *t, const struct network *n, struct err *e)
     return 0;
 }
 
-static int not_found(const char *id_or_name, struct err *e)
-{
-    return err_set(e, ERR_NETWORK_NOT_FOUND, "there is no network '%s'", id_or_name);
-}
-
-/* The one network that a bound statement yields. */
-static int read_one(sqlite3_stmt *st, const char *id_or_name, struct network **out, struct err *e)
-{
-    AUTO(network) n = NULL;
-    int rc = stmt_row(st, e);
-
-    if (rc <= 0)
-        return rc < 0 ? -1 : not_found(id_or_name, e);
-    n = row_new(st, &network_type, e);
-    if (!n || (rc = stmt_row(st, e)) < 0)
-        return -1;
-    if (rc > 0)
-        return err_set(e, ERR_NAME_AMBIGUOUS, "more than one network is named '%s'; use the id", id_or_name);
-    *out = TAKE(n);
-    return 0;
-}
-
 int store_network_get(struct txn *t, const char *project, const char *id, struct network **out, struct err *e)
 {
-    AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_GET);
+    struct network *n = noun_get(t, &network_noun, project, id, e);
 
-    BIND(st, value_text(id), value_text(project));
-    return read_one(st, id, out, e);
+    if (!n)
+        return -1;
+    *out = n;
+    return 0;
 }
 
 int store_network_resolve(struct txn *t, const char *project, const char *id_or_name, struct network **out, struct err *e)
 {
-    AUTO_STMT st = stmt_use(t, STMT_NETWORK, id_looks_like_uuid(id_or_name) ? NETWORK_GET : NETWORK_FIND_BY_NAME);
+    struct network *n = noun_resolve(t, &network_noun, project, id_or_name, e);
 
-    BIND(st, value_text(id_or_name), value_text(project));
-    return read_one(st, id_or_name, out, e);
+    if (!n)
+        return -1;
+    *out = n;
+    return 0;
 }
 
 int store_network_find_default(struct txn *t, const char *project, struct network **out, struct err *e)
@@ -146,28 +135,12 @@ int store_network_find_default(struct txn *t, const char *project, struct networ
     return 0;
 }
 
-static int key_of(struct txn *t, const char *project, const char *marker, struct page_key *key, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_MARKER);
-
-    *key = (struct page_key){ INT64_MIN, "" };
-    if (!marker)
-        return 0;
-    BIND(st, value_text(marker), value_text(project));
-    return page_key_of(st, marker, key, e);
-}
-
 int store_network_list(struct txn *t, const char *project, const char *marker, uint32_t limit, struct network_list *out,
                        bool *has_more, struct err *e)
 {
-    AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_LIST);
-    struct page_key key;
     struct page page;
 
-    if (page_check_limit(limit, e) < 0 || key_of(t, project, marker, &key, e) < 0)
-        return -1;
-    BIND(st, value_text(project), value_int(key.created_at_ms), value_text(key.id), page_limit(limit));
-    if (page_read(st, &network_type, limit, &page, e) < 0)
+    if (noun_list(t, &network_noun, &(struct page_query){ project, marker, limit }, &page, e) < 0)
         return -1;
     *out = (struct network_list){ (struct network **)page.items, page.count };
     *has_more = page.has_more;
@@ -185,40 +158,13 @@ int store_network_all(struct txn *t, struct network_list *out, struct err *e)
     return 0;
 }
 
-static int lost(struct txn *t, const char *id, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_EXISTS);
-    int rc;
-
-    BIND(st, value_text(id));
-    rc = stmt_row(st, e);
-    if (rc < 0)
-        return -1;
-    return rc == 0 ? not_found(id, e) : err_set(e, ERR_CONFLICT, "the network has changed meanwhile; read it again");
-}
-
-static int set_status(struct txn *t, const char *id, const struct value values[6], struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_SET_STATUS);
-
-    stmt_bind(st, values, 6);
-    if (stmt_run(st, e) < 0)
-        return -1;
-    return stmt_changes(st) == 1 ? 0 : lost(t, id, e);
-}
-
 int store_network_set_status(struct txn *t, const struct network *n, enum network_status to, const char *job, const char *reason,
                              struct err *e)
 {
-    const struct value values[] = { value_text(n->id),
-                                    value_text(network_status_to_string(n->status)),
-                                    value_text(network_status_to_string(to)),
-                                    value_id(job),
-                                    value_text(reason),
-                                    value_int(clock_wall_ms()) };
+    const struct status_change c = { n->id, network_status_to_string(n->status), network_status_to_string(to), job, reason };
 
     FAILPOINT(e, "store.network_set_status.before");
-    if (set_status(t, n->id, values, e) < 0)
+    if (noun_set_status(t, &network_noun, &c, e) < 0)
         return -1;
     FAILPOINT(e, "store.network_set_status.after");
     return 0;

@@ -32,13 +32,8 @@ static const struct column port_columns[] = {
     COLUMN(COLUMN_BOOL, port, is_default),
 };
 
-static void free_port(void *record)
-{
-    port_free(record);
-}
-
-static const struct row_type port_row = { port_columns, PORT_STORED, sizeof(struct port), free_port };
-static const struct row_type port_type = { port_columns, (int)ARRAY_LEN(port_columns), sizeof(struct port), free_port };
+DEFINE_ROW_TYPE(port);
+static const struct row_type port_row = { port_columns, PORT_STORED, sizeof(struct port), port_row_free };
 
 enum {
     PORT_INSERT,

@@ -1,7 +1,7 @@
 /* store/project: rows of projects, by name within their domain. */
 #include "store/project.h"
 
-#include "row.h"
+#include "noun.h"
 #include "txn.h"
 
 #include "base/str.h"
@@ -14,13 +14,7 @@ static const struct column project_columns[] = {
     COLUMN(COLUMN_BOOL, project, is_enabled), COLUMN(COLUMN_I64, project, created_at_ms),
 };
 
-static void free_project(void *record)
-{
-    project_free(record);
-}
-
-static const struct row_type project_type = { project_columns, (int)ARRAY_LEN(project_columns), sizeof(struct project),
-                                              free_project };
+DEFINE_ROW_TYPE(project);
 
 enum {
     PROJECT_DEFAULT,
@@ -61,6 +55,16 @@ static const char *const project_sql[PROJECT_STMT_COUNT] = {
     [PROJECT_COUNT] = "SELECT count(*) FROM project",
 };
 const struct stmt_table project_statements = { project_sql, PROJECT_STMT_COUNT };
+
+static const struct noun project_noun = {
+    .word = "project",
+    .not_found = ERR_PROJECT_NOT_FOUND,
+    .type = &project_type,
+    .module = STMT_PROJECT,
+    .marker = PROJECT_MARKER,
+    .list = PROJECT_LIST,
+    .remove = PROJECT_DELETE,
+};
 
 int store_project_default(struct txn *t, hex32_text out, struct err *e)
 {
@@ -128,50 +132,25 @@ int store_project_insert(struct txn *t, const struct project *p, struct err *e)
     return 0;
 }
 
-static int not_found(const char *id_or_name, struct err *e)
-{
-    return err_set(e, ERR_PROJECT_NOT_FOUND, "there is no project '%s'", id_or_name);
-}
-
 int store_project_get(struct txn *t, const char *member, const char *id_or_name, struct project **out, struct err *e)
 {
     AUTO_STMT st = stmt_use(t, STMT_PROJECT, str_is_hex(id_or_name, HEX32_LEN) ? PROJECT_BY_ID : PROJECT_BY_NAME);
     struct project *p;
-    int rc;
 
     BIND(st, value_text(id_or_name), value_text(member));
-    rc = stmt_row(st, e);
-    if (rc <= 0)
-        return rc < 0 ? -1 : not_found(id_or_name, e);
-    p = row_new(st, &project_type, e);
+    p = noun_read(&project_noun, st, id_or_name, e);
     if (!p)
         return -1;
     *out = p;
     return 0;
 }
 
-static int key_of(struct txn *t, const char *member, const char *marker, struct page_key *key, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_PROJECT, PROJECT_MARKER);
-
-    *key = (struct page_key){ INT64_MIN, "" };
-    if (!marker)
-        return 0;
-    BIND(st, value_text(marker), value_text(member));
-    return page_key_of(st, marker, key, e);
-}
-
 int store_project_list(struct txn *t, const char *member, const char *marker, uint32_t limit, struct project_list *out,
                        bool *has_more, struct err *e)
 {
-    AUTO_STMT st = stmt_use(t, STMT_PROJECT, PROJECT_LIST);
-    struct page_key key;
     struct page page;
 
-    if (page_check_limit(limit, e) < 0 || key_of(t, member, marker, &key, e) < 0)
-        return -1;
-    BIND(st, value_int(key.created_at_ms), value_text(member), value_text(key.id), page_limit(limit));
-    if (page_read(st, &project_type, limit, &page, e) < 0)
+    if (noun_list(t, &project_noun, &(struct page_query){ member, marker, limit }, &page, e) < 0)
         return -1;
     *out = (struct project_list){ (struct project **)page.items, page.count };
     *has_more = page.has_more;
@@ -185,7 +164,7 @@ static int change(struct txn *t, const struct project *p, struct err *e)
     BIND(st, value_text(p->id), value_text(p->name), value_text(p->description), value_int(p->is_enabled));
     if (stmt_run_named(st, p->name, e) < 0)
         return -1;
-    return stmt_changes(st) == 1 ? 0 : not_found(p->id, e);
+    return stmt_changes(st) == 1 ? 0 : noun_not_found(&project_noun, p->id, e);
 }
 
 int store_project_change(struct txn *t, const struct project *p, struct err *e)
@@ -198,20 +177,10 @@ int store_project_change(struct txn *t, const struct project *p, struct err *e)
     return 0;
 }
 
-static int delete_row(struct txn *t, const char *id, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_PROJECT, PROJECT_DELETE);
-
-    BIND(st, value_text(id));
-    if (stmt_run(st, e) < 0)
-        return -1;
-    return stmt_changes(st) == 1 ? 0 : not_found(id, e);
-}
-
 int store_project_delete(struct txn *t, const char *id, struct err *e)
 {
     FAILPOINT(e, "store.project_delete.before");
-    if (delete_row(t, id, e) < 0)
+    if (noun_delete(t, &project_noun, id, e) < 0)
         return -1;
     txn_touch_identity(t);
     FAILPOINT(e, "store.project_delete.after");

@@ -14,19 +14,13 @@ static const struct column record_columns[] = {
 };
 static const struct row_type record_type = { record_columns, (int)ARRAY_LEN(record_columns), sizeof(struct role_record), free };
 
-static const struct column assignment_columns[] = {
+static const struct column role_assignment_columns[] = {
     COLUMN(COLUMN_CHARS, role_assignment, user),          COLUMN(COLUMN_CHARS, role_assignment, project),
     COLUMN_OF_WORDS(role_words, role_assignment, role),   COLUMN(COLUMN_STRING, role_assignment, user_name),
     COLUMN(COLUMN_STRING, role_assignment, project_name),
 };
 
-static void free_assignment(void *record)
-{
-    role_assignment_free(record);
-}
-
-static const struct row_type assignment_type = { assignment_columns, (int)ARRAY_LEN(assignment_columns),
-                                                 sizeof(struct role_assignment), free_assignment };
+DEFINE_ROW_TYPE(role_assignment);
 
 enum { ROLE_LIST, ROLE_GRANT, ROLE_REVOKE, ROLE_MASK, ROLE_ASSIGNMENTS, ROLE_COUNT_ADMINISTRATORS, ROLE_STMT_COUNT };
 
@@ -117,7 +111,7 @@ int store_role_assignments(struct txn *t, const char *user, const char *project,
     struct page page;
 
     BIND(st, value_text(user), value_text(project));
-    if (page_read(st, &assignment_type, PAGE_ALL, &page, e) < 0)
+    if (page_read(st, &role_assignment_type, PAGE_ALL, &page, e) < 0)
         return -1;
     *out = (struct role_assignment_list){ (struct role_assignment **)page.items, page.count };
     return 0;

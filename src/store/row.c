@@ -163,15 +163,3 @@ int page_read(sqlite3_stmt *st, const struct row_type *type, uint32_t limit, str
     *out = p;
     return 0;
 }
-
-int page_key_of(sqlite3_stmt *st, const char *marker, struct page_key *key, struct err *e)
-{
-    int rc = stmt_row(st, e);
-
-    if (rc < 0)
-        return -1;
-    if (rc == 0)
-        return err_set_field(e, ERR_INVALID_FIELD, "marker", "the marker '%s' is not known", marker);
-    *key = (struct page_key){ sqlite3_column_int64(st, 0), marker };
-    return 0;
-}

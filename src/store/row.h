@@ -36,6 +36,14 @@ struct row_type {
     size_t size; /* of the record */
     void (*free)(void *record);
 };
+/* <record>_type, from <record>_columns and <record>_free(). */
+#define DEFINE_ROW_TYPE(record)                                                                                                  \
+    static void record##_row_free(void *r)                                                                                       \
+    {                                                                                                                            \
+        record##_free(r);                                                                                                        \
+    }                                                                                                                            \
+    static const struct row_type record##_type = { record##_columns, (int)ARRAY_LEN(record##_columns), sizeof(struct record),    \
+                                                   record##_row_free }
 
 /* Binds ?1 … ?count from the record; strings are borrowed until the statement's scope ends. */
 void row_bind(sqlite3_stmt *st, const struct row_type *type, const void *record);
@@ -63,13 +71,5 @@ static inline struct value page_limit(uint32_t limit)
 }
 /* ERR_INVALID_FIELD unless it is 1..PAGE_MAX. */
 int page_check_limit(uint32_t limit, struct err *e);
-
-/* Where a page begins: behind this key. */
-struct page_key {
-    int64_t created_at_ms;
-    const char *id;
-};
-/* Fills *key from a marker by a bound statement that yields its created_at_ms. ERR_INVALID_FIELD "marker" when it yields none. */
-int page_key_of(sqlite3_stmt *st, const char *marker, struct page_key *key, struct err *e);
 
 #endif

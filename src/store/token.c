@@ -1,7 +1,7 @@
 /* store/token: rows of tokens, and the one statement that says what a token is good for. */
 #include "store/token.h"
 
-#include "row.h"
+#include "noun.h"
 #include "txn.h"
 
 #include "base/str.h"
@@ -14,12 +14,7 @@ static const struct column token_columns[] = {
     COLUMN(COLUMN_I64, token, expires_at_ms), COLUMN(COLUMN_I64, token, created_at_ms),
 };
 
-static void free_token(void *record)
-{
-    token_free(record);
-}
-
-static const struct row_type token_type = { token_columns, (int)ARRAY_LEN(token_columns), sizeof(struct token), free_token };
+DEFINE_ROW_TYPE(token);
 
 static const struct column grant_columns[] = {
     COLUMN(COLUMN_CHARS, token_grant, token),       COLUMN(COLUMN_CHARS, token_grant, user),
@@ -66,6 +61,15 @@ static const char *const token_sql[TOKEN_STMT_COUNT] = {
 };
 const struct stmt_table token_statements = { token_sql, TOKEN_STMT_COUNT };
 
+static const struct noun token_noun = {
+    .word = "token",
+    .not_found = ERR_TOKEN_NOT_FOUND,
+    .type = &token_type,
+    .module = STMT_TOKEN,
+    .marker = TOKEN_MARKER,
+    .remove = TOKEN_DELETE,
+};
+
 void token_grant_done(struct token_grant *g)
 {
     free(g->user_name);
@@ -90,37 +94,17 @@ int store_token_insert(struct txn *t, const struct token *k, struct err *e)
     return 0;
 }
 
-static int not_found(const char *id, struct err *e)
-{
-    return err_set(e, ERR_TOKEN_NOT_FOUND, "there is no token '%s'", id);
-}
-
 int store_token_get(struct txn *t, const char *user, const char *id, int64_t now_ms, struct token **out, struct err *e)
 {
     AUTO_STMT st = stmt_use(t, STMT_TOKEN, TOKEN_GET);
     struct token *k;
-    int rc;
 
     BIND(st, value_text(id), value_text(user), value_int(now_ms));
-    rc = stmt_row(st, e);
-    if (rc <= 0)
-        return rc < 0 ? -1 : not_found(id, e);
-    k = row_new(st, &token_type, e);
+    k = noun_read(&token_noun, st, id, e);
     if (!k)
         return -1;
     *out = k;
     return 0;
-}
-
-static int key_of(struct txn *t, const struct token_filter *f, struct page_key *key, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_TOKEN, TOKEN_MARKER);
-
-    *key = (struct page_key){ INT64_MIN, "" };
-    if (!f->marker)
-        return 0;
-    BIND(st, value_text(f->marker), value_text(f->user));
-    return page_key_of(st, f->marker, key, e);
 }
 
 int store_token_list(struct txn *t, const struct token_filter *f, struct token_list *out, bool *has_more, struct err *e)
@@ -129,7 +113,7 @@ int store_token_list(struct txn *t, const struct token_filter *f, struct token_l
     struct page_key key;
     struct page page;
 
-    if (page_check_limit(f->limit, e) < 0 || key_of(t, f, &key, e) < 0)
+    if (noun_page_key(t, &token_noun, &(struct page_query){ f->user, f->marker, f->limit }, &key, e) < 0)
         return -1;
     BIND(st, value_text(f->user), value_int(f->now_ms), value_int(key.created_at_ms), value_text(key.id), page_limit(f->limit));
     if (page_read(st, &token_type, f->limit, &page, e) < 0)
@@ -139,20 +123,10 @@ int store_token_list(struct txn *t, const struct token_filter *f, struct token_l
     return 0;
 }
 
-static int delete_row(struct txn *t, const char *id, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_TOKEN, TOKEN_DELETE);
-
-    BIND(st, value_text(id));
-    if (stmt_run(st, e) < 0)
-        return -1;
-    return stmt_changes(st) == 1 ? 0 : not_found(id, e);
-}
-
 int store_token_delete(struct txn *t, const char *id, struct err *e)
 {
     FAILPOINT(e, "store.token_delete.before");
-    if (delete_row(t, id, e) < 0)
+    if (noun_delete(t, &token_noun, id, e) < 0)
         return -1;
     txn_touch_identity(t);
     FAILPOINT(e, "store.token_delete.after");

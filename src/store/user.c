@@ -1,7 +1,7 @@
 /* store/user: rows of users, by name within their domain. */
 #include "store/user.h"
 
-#include "row.h"
+#include "noun.h"
 #include "txn.h"
 
 #include "base/str.h"
@@ -14,12 +14,7 @@ static const struct column user_columns[] = {
     COLUMN(COLUMN_I64, user, created_at_ms),
 };
 
-static void free_user(void *record)
-{
-    user_free(record);
-}
-
-static const struct row_type user_type = { user_columns, (int)ARRAY_LEN(user_columns), sizeof(struct user), free_user };
+DEFINE_ROW_TYPE(user);
 
 enum { DOMAIN_DEFAULT, USER_INSERT, USER_BY_ID, USER_BY_NAME, USER_MARKER, USER_LIST, USER_CHANGE, USER_DELETE, USER_STMT_COUNT };
 
@@ -30,12 +25,22 @@ static const char *const user_sql[USER_STMT_COUNT] = {
     [USER_BY_NAME] = "SELECT " USER_COLUMNS " FROM user"
                      " WHERE domain = (SELECT id FROM domain WHERE name = 'Default') AND name = ?1",
     [USER_MARKER] = "SELECT created_at_ms FROM user WHERE id = ?1 AND (?2 IS NULL OR id = ?2)",
-    [USER_LIST] = "SELECT " USER_COLUMNS " FROM user WHERE (?1 IS NULL OR id = ?1)"
-                  " AND (created_at_ms, id) > (?2, ?3) ORDER BY created_at_ms, id LIMIT ?4",
+    [USER_LIST] = "SELECT " USER_COLUMNS " FROM user WHERE (created_at_ms, id) > (?1, ?3)"
+                  " AND (?2 IS NULL OR id = ?2) ORDER BY created_at_ms, id LIMIT ?4",
     [USER_CHANGE] = "UPDATE user SET name = ?2, description = ?3, is_enabled = ?4, password_hash = ?5 WHERE id = ?1",
     [USER_DELETE] = "DELETE FROM user WHERE id = ?1",
 };
 const struct stmt_table user_statements = { user_sql, USER_STMT_COUNT };
+
+static const struct noun user_noun = {
+    .word = "user",
+    .not_found = ERR_USER_NOT_FOUND,
+    .type = &user_type,
+    .module = STMT_USER,
+    .marker = USER_MARKER,
+    .list = USER_LIST,
+    .remove = USER_DELETE,
+};
 
 int store_domain_default(struct txn *t, hex32_text out, struct err *e)
 {
@@ -68,11 +73,6 @@ int store_user_insert(struct txn *t, const struct user *u, struct err *e)
     return 0;
 }
 
-static int not_found(const char *id_or_name, struct err *e)
-{
-    return err_set(e, ERR_USER_NOT_FOUND, "there is no user '%s'", id_or_name);
-}
-
 int store_user_find(struct txn *t, const char *id_or_name, struct user **out, struct err *e)
 {
     AUTO_STMT st = stmt_use(t, STMT_USER, str_is_hex(id_or_name, HEX32_LEN) ? USER_BY_ID : USER_BY_NAME);
@@ -94,33 +94,17 @@ int store_user_get(struct txn *t, const char *id_or_name, struct user **out, str
     if (store_user_find(t, id_or_name, &u, e) < 0)
         return -1;
     if (!u)
-        return not_found(id_or_name, e);
+        return noun_not_found(&user_noun, id_or_name, e);
     *out = u;
     return 0;
-}
-
-static int key_of(struct txn *t, const char *only, const char *marker, struct page_key *key, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_USER, USER_MARKER);
-
-    *key = (struct page_key){ INT64_MIN, "" };
-    if (!marker)
-        return 0;
-    BIND(st, value_text(marker), value_text(only));
-    return page_key_of(st, marker, key, e);
 }
 
 int store_user_list(struct txn *t, const char *only, const char *marker, uint32_t limit, struct user_list *out, bool *has_more,
                     struct err *e)
 {
-    AUTO_STMT st = stmt_use(t, STMT_USER, USER_LIST);
-    struct page_key key;
     struct page page;
 
-    if (page_check_limit(limit, e) < 0 || key_of(t, only, marker, &key, e) < 0)
-        return -1;
-    BIND(st, value_text(only), value_int(key.created_at_ms), value_text(key.id), page_limit(limit));
-    if (page_read(st, &user_type, limit, &page, e) < 0)
+    if (noun_list(t, &user_noun, &(struct page_query){ only, marker, limit }, &page, e) < 0)
         return -1;
     *out = (struct user_list){ (struct user **)page.items, page.count };
     *has_more = page.has_more;
@@ -135,7 +119,7 @@ static int change(struct txn *t, const struct user *u, struct err *e)
          value_text(u->password_hash));
     if (stmt_run_named(st, u->name, e) < 0)
         return -1;
-    return stmt_changes(st) == 1 ? 0 : not_found(u->id, e);
+    return stmt_changes(st) == 1 ? 0 : noun_not_found(&user_noun, u->id, e);
 }
 
 int store_user_change(struct txn *t, const struct user *u, struct err *e)
@@ -148,20 +132,10 @@ int store_user_change(struct txn *t, const struct user *u, struct err *e)
     return 0;
 }
 
-static int delete_row(struct txn *t, const char *id, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_USER, USER_DELETE);
-
-    BIND(st, value_text(id));
-    if (stmt_run(st, e) < 0)
-        return -1;
-    return stmt_changes(st) == 1 ? 0 : not_found(id, e);
-}
-
 int store_user_delete(struct txn *t, const char *id, struct err *e)
 {
     FAILPOINT(e, "store.user_delete.before");
-    if (delete_row(t, id, e) < 0)
+    if (noun_delete(t, &user_noun, id, e) < 0)
         return -1;
     txn_touch_identity(t);
     FAILPOINT(e, "store.user_delete.after");

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "noun.h"
 #include "txn.h"
 #include "vm_row.h"
 
@@ -45,19 +46,15 @@ static const struct column vm_columns[] = {
     COLUMN(COLUMN_I64, vm, row_version),
 };
 
-static void free_vm(void *record)
-{
-    vm_free(record);
-}
-
-const struct row_type vm_row_type = { vm_columns, (int)ARRAY_LEN(vm_columns), sizeof(struct vm), free_vm };
+DEFINE_ROW_TYPE(vm);
+const struct row_type *const vm_row_type = &vm_type;
 
 enum {
     VM_INSERT,
     VM_NAME_IS_BORNE,
     VM_EXISTS,
     VM_GET,
-    VM_FIND_BY_NAME,
+    VM_BY_NAME,
     VM_MARKER,
     VM_LIST,
     VM_LIST_BY_NAME,
@@ -90,7 +87,7 @@ static const char *const vm_sql[VM_STMT_COUNT] = {
     [VM_NAME_IS_BORNE] = "SELECT 1 FROM vm WHERE name = ?1 AND project = ?2 AND id <> ?3 LIMIT 1",
     [VM_EXISTS] = "SELECT 1 FROM vm WHERE id = ?1",
     [VM_GET] = "SELECT " VM_COLUMNS " FROM vm WHERE id = lower(?1) AND (?2 IS NULL OR project = ?2)",
-    [VM_FIND_BY_NAME] = "SELECT " VM_COLUMNS " FROM vm WHERE name = ?1 AND (?2 IS NULL OR project = ?2) LIMIT 2",
+    [VM_BY_NAME] = "SELECT " VM_COLUMNS " FROM vm WHERE name = ?1 AND (?2 IS NULL OR project = ?2) LIMIT 2",
     [VM_MARKER] = "SELECT created_at_ms FROM vm WHERE id = ?1 AND (?2 IS NULL OR project = ?2)"
                   " UNION ALL SELECT resource_created_at_ms FROM event"
                   " WHERE type = 'vm.deleted' AND resource = ?1 AND (?2 IS NULL OR project = ?2) LIMIT 1",
@@ -124,6 +121,17 @@ static const char *const vm_sql[VM_STMT_COUNT] = {
 };
 const struct stmt_table vm_statements = { vm_sql, VM_STMT_COUNT };
 
+static const struct noun vm_noun = {
+    .word = "VM",
+    .not_found = ERR_VM_NOT_FOUND,
+    .type = &vm_type,
+    .module = STMT_VM,
+    .get = VM_GET,
+    .by_name = VM_BY_NAME,
+    .marker = VM_MARKER,
+    .exists = VM_EXISTS,
+};
+
 /* Twins may bear a name that the unique index does not hold; inside a write transaction the answer stays true. */
 static int check_name_is_free(struct txn *t, const struct vm *vm, const char *name, struct err *e)
 {
@@ -147,7 +155,7 @@ static int insert(struct txn *t, const struct vm *vm, struct err *e)
 
     row.updated_at_ms = clock_wall_ms();
     row.row_version = txn_next_vm_version(t);
-    row_bind(st, &vm_row_type, &row);
+    row_bind(st, &vm_type, &row);
     if (stmt_run_unique(st, unique_hostname, e) == 0)
         return 0;
     if (e->code == ERR_NAME_TAKEN)
@@ -168,78 +176,30 @@ int store_vm_insert(struct txn *t, const struct vm *vm, struct err *e)
     return 0;
 }
 
-static int not_found(const char *id_or_name, struct err *e)
-{
-    return err_set(e, ERR_VM_NOT_FOUND, "there is no VM '%s'", id_or_name);
-}
-
-static int check_exists(struct txn *t, const char *id, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_VM, VM_EXISTS);
-    int rc;
-
-    BIND(st, value_text(id));
-    rc = stmt_row(st, e);
-    return rc == 0 ? not_found(id, e) : rc < 0 ? -1 : 0;
-}
-
 /* Why a compare-and-set changed no row. */
 static int lost(struct txn *t, const char *id, enum err_code code, const char *msg, struct err *e)
 {
-    return check_exists(t, id, e) < 0 ? -1 : err_set(e, code, "%s", msg);
+    return noun_check_exists(t, &vm_noun, id, e) < 0 ? -1 : err_set(e, code, "%s", msg);
 }
 
 int store_vm_get(struct txn *t, const char *project, const char *id, struct vm **out, struct err *e)
 {
-    AUTO_STMT st = stmt_use(t, STMT_VM, VM_GET);
-    AUTO(vm) vm = NULL;
-    int rc;
+    struct vm *vm = noun_get(t, &vm_noun, project, id, e);
 
-    BIND(st, value_text(id), value_text(project));
-    rc = stmt_row(st, e);
-    if (rc <= 0)
-        return rc < 0 ? -1 : not_found(id, e);
-    vm = row_new(st, &vm_row_type, e);
     if (!vm)
         return -1;
-    *out = TAKE(vm);
-    return 0;
-}
-
-static int get_by_name(struct txn *t, const char *project, const char *name, struct vm **out, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_VM, VM_FIND_BY_NAME);
-    AUTO(vm) vm = NULL;
-    int rc;
-
-    BIND(st, value_text(name), value_text(project));
-    rc = stmt_row(st, e);
-    if (rc <= 0)
-        return rc < 0 ? -1 : not_found(name, e);
-    vm = row_new(st, &vm_row_type, e);
-    if (!vm || (rc = stmt_row(st, e)) < 0)
-        return -1;
-    if (rc > 0)
-        return err_set(e, ERR_NAME_AMBIGUOUS, "more than one VM is named '%s'; use the id", name);
-    *out = TAKE(vm);
+    *out = vm;
     return 0;
 }
 
 int store_vm_resolve(struct txn *t, const char *project, const char *id_or_name, struct vm **out, struct err *e)
 {
-    return id_looks_like_uuid(id_or_name) ? store_vm_get(t, project, id_or_name, out, e)
-                                          : get_by_name(t, project, id_or_name, out, e);
-}
+    struct vm *vm = noun_resolve(t, &vm_noun, project, id_or_name, e);
 
-static int key_of(struct txn *t, const struct vm_filter *f, struct page_key *key, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_VM, VM_MARKER);
-
-    *key = (struct page_key){ INT64_MIN, "" };
-    if (!f->marker)
-        return 0;
-    BIND(st, value_text(f->marker), value_text(f->project));
-    return page_key_of(st, f->marker, key, e);
+    if (!vm)
+        return -1;
+    *out = vm;
+    return 0;
 }
 
 int store_vm_list(struct txn *t, const struct vm_filter *f, struct vm_list *out, bool *has_more, struct err *e)
@@ -248,11 +208,11 @@ int store_vm_list(struct txn *t, const struct vm_filter *f, struct vm_list *out,
     struct page_key key;
     struct page page;
 
-    if (page_check_limit(f->limit, e) < 0 || key_of(t, f, &key, e) < 0)
+    if (noun_page_key(t, &vm_noun, &(struct page_query){ f->project, f->marker, f->limit }, &key, e) < 0)
         return -1;
     BIND(st, value_text(f->project), value_text(f->name), value_text(f->status ? vm_status_to_string(*f->status) : NULL),
          value_int(key.created_at_ms), value_text(key.id), page_limit(f->limit));
-    if (page_read(st, &vm_row_type, f->limit, &page, e) < 0)
+    if (page_read(st, &vm_type, f->limit, &page, e) < 0)
         return -1;
     *out = (struct vm_list){ (struct vm **)page.items, page.count };
     *has_more = page.has_more;
@@ -416,7 +376,7 @@ static int mark(struct txn *t, int index, const char *id, int64_t value, struct 
     BIND(st, value_text(id), value_int(value), value_int(clock_wall_ms()));
     if (stmt_run(st, e) < 0)
         return -1;
-    return stmt_changes(st) == 1 ? 1 : check_exists(t, id, e);
+    return stmt_changes(st) == 1 ? 1 : noun_check_exists(t, &vm_noun, id, e);
 }
 
 int store_vm_set_locked(struct txn *t, const char *id, bool is_locked, struct err *e)
@@ -470,7 +430,7 @@ int store_vm_next_expiring(struct txn *t, struct vm **out, struct err *e)
     struct vm *vm = NULL;
     int rc = stmt_row(st, e);
 
-    if (rc < 0 || (rc > 0 && !(vm = row_new(st, &vm_row_type, e))))
+    if (rc < 0 || (rc > 0 && !(vm = row_new(st, &vm_type, e))))
         return -1;
     *out = vm;
     return 0;

@@ -73,7 +73,7 @@ int store_vm_tombstone_get(struct txn *t, const char *project, const char *id, s
     rc = stmt_row(st, e);
     if (rc <= 0)
         return rc < 0 ? -1 : err_set(e, ERR_VM_NOT_FOUND, "there is no VM '%s'", id);
-    vm = row_new(st, &vm_row_type, e);
+    vm = row_new(st, vm_row_type, e);
     if (!vm)
         return -1;
     *out = vm;
@@ -147,7 +147,7 @@ int store_vm_page(struct txn *t, const struct vm_page_filter *f, struct vm_list 
     if (page_check_limit(f->limit, e) < 0 || count(t, f->project, words.data, total, e) < 0)
         return -1;
     BIND(st, value_text(f->project), value_text(words.data), page_limit(f->limit), value_int(stmt_count(f->offset)));
-    if (page_read(st, &vm_row_type, f->limit, &page, e) < 0)
+    if (page_read(st, vm_row_type, f->limit, &page, e) < 0)
         return -1;
     *out = (struct vm_list){ (struct vm **)page.items, page.count };
     return 0;

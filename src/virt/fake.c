@@ -110,23 +110,20 @@ static int change_suspend(struct fake *f, json_t *record, bool *is_changed, stru
 
 static int change(struct fake *f, const char *id, change_fn *fn, struct err *e)
 {
-    AUTO_JSON record = NULL;
+    AUTO_FAKE_HELD d = { 0 };
     bool is_changed = false;
 
-    if (fake_gate(f, e) < 0)
+    if (fake_take(f, id, &d, e) < 0)
         return -1;
-    HOLD_FILES(f);
-    if (fake_load_ours(f, id, &record, e) < 0)
-        return -1;
-    bool was_active = is_active(record);
-    if (fn(f, record, &is_changed, e) < 0)
+    bool was_active = is_active(d.record);
+    if (fn(f, d.record, &is_changed, e) < 0)
         return -1;
     if (!is_changed)
         return 0;
-    if (fake_record_save(fake_dir(f), id, record, e) < 0)
+    if (fake_record_save(fake_dir(f), id, d.record, e) < 0)
         return -1;
     fake_notify(f, id, FAKE_CHANGED);
-    if (!was_active && is_active(record) && fake_has_agent(f, id))
+    if (!was_active && is_active(d.record) && fake_has_agent(f, id))
         fake_notify(f, id, FAKE_AGENT);
     return 0;
 }
@@ -169,16 +166,13 @@ static int fake_suspend(void *self, const char *id, struct err *e)
 /* A guest that ignores the power button does not restart by it either; the reset button does not ask. */
 static int restart(struct fake *f, const char *id, bool is_asked, struct err *e)
 {
-    AUTO_JSON record = NULL;
+    AUTO_FAKE_HELD d = { 0 };
 
-    if (fake_gate(f, e) < 0)
+    if (fake_take(f, id, &d, e) < 0)
         return -1;
-    HOLD_FILES(f);
-    if (fake_load_ours(f, id, &record, e) < 0)
-        return -1;
-    if (!is_active(record))
+    if (!is_active(d.record))
         return refuse(e, "the domain is not running");
-    if (!is_asked || !fake_record_flag(record, "ignores_shutdown"))
+    if (!is_asked || !fake_record_flag(d.record, "ignores_shutdown"))
         fake_notify(f, id, FAKE_RESTARTED);
     return 0;
 }
@@ -207,33 +201,25 @@ static int fake_state(void *self, const char *id, struct virt_state *out, struct
 
 static int fake_agent_is_connected(void *self, const char *id, bool *out, struct err *e)
 {
-    struct fake *f = self;
-    AUTO_JSON record = NULL;
+    AUTO_FAKE_HELD d = { 0 };
 
-    if (fake_gate(f, e) < 0)
+    if (fake_take(self, id, &d, e) < 0)
         return -1;
-    HOLD_FILES(f);
-    if (fake_load_ours(f, id, &record, e) < 0)
-        return -1;
-    *out = is_active(record) && fake_has_agent(f, id);
+    *out = is_active(d.record) && fake_has_agent(self, id);
     return 0;
 }
 
 static int fake_description(void *self, const char *id, char **xml, bool *autostart, struct err *e)
 {
-    struct fake *f = self;
-    AUTO_JSON record = NULL;
+    AUTO_FAKE_HELD d = { 0 };
 
-    if (fake_gate(f, e) < 0)
+    if (fake_take(self, id, &d, e) < 0)
         return -1;
-    HOLD_FILES(f);
-    if (fake_load_ours(f, id, &record, e) < 0)
-        return -1;
-    char *text = str_dup(fake_record_string(record, "xml"));
+    char *text = str_dup(fake_record_string(d.record, "xml"));
     if (!text)
         return err_set(e, ERR_HYPERVISOR, "the domain has no description");
     *xml = text;
-    *autostart = fake_record_flag(record, "autostart");
+    *autostart = fake_record_flag(d.record, "autostart");
     return 0;
 }
 

@@ -40,8 +40,15 @@ const struct virt_config *fake_config(const struct fake *f);
 
 /* ---- fake_define.c ---- */
 bool fake_is_tagged(const json_t *record, const char *id);
-/* ERR_DOMAIN_MISSING, ERR_FOREIGN_DOMAIN. With the files held. */
-int fake_load_ours(struct fake *f, const char *id, json_t **record, struct err *e);
+/* What was read from a file, and the files held, until the scope ends. */
+struct fake_held {
+    struct fake *f; /* NULL: they are not held */
+    json_t *record;
+};
+void fake_give_back(struct fake_held *h);
+#define AUTO_FAKE_HELD __attribute__((cleanup(fake_give_back))) struct fake_held
+/* A domain of ours, past the gate. ERR_DOMAIN_MISSING, ERR_FOREIGN_DOMAIN. */
+int fake_take(void *self, const char *id, struct fake_held *out, struct err *e);
 /* ERR_FOREIGN_DOMAIN unless its disk lies under state_dir/instances. */
 int fake_check_disk(struct fake *f, const json_t *record, struct err *e);
 int fake_define(void *self, const struct virt_domain *d, struct err *e);

@@ -19,11 +19,27 @@ static int foreign(struct err *e)
     return err_set(e, ERR_FOREIGN_DOMAIN, "the domain of this id was not made here, and is not touched");
 }
 
-int fake_load_ours(struct fake *f, const char *id, json_t **record, struct err *e)
+static int load_ours(struct fake *f, const char *id, json_t **record, struct err *e)
 {
     if (fake_record_load(fake_dir(f), id, record, e) < 0)
         return -1;
     return fake_is_tagged(*record, id) ? 0 : foreign(e);
+}
+
+int fake_take(void *self, const char *id, struct fake_held *out, struct err *e)
+{
+    if (fake_gate(self, e) < 0)
+        return -1;
+    fake_lock(self);
+    out->f = self;
+    return load_ours(out->f, id, &out->record, e);
+}
+
+void fake_give_back(struct fake_held *h)
+{
+    if (h->f)
+        fake_unlock(h->f);
+    json_decref(h->record);
 }
 
 int fake_check_disk(struct fake *f, const json_t *record, struct err *e)
@@ -71,7 +87,7 @@ static int describe(json_t *record, const struct virt_domain *d, const char *xml
 
 static int load_or_new(struct fake *f, const char *id, json_t **record, struct err *e)
 {
-    if (fake_load_ours(f, id, record, e) == 0)
+    if (load_ours(f, id, record, e) == 0)
         return 0;
     if (e->code != ERR_DOMAIN_MISSING)
         return -1;
@@ -133,53 +149,39 @@ static int rename_in_xml(json_t *record, const char *name, struct err *e)
 
 int fake_rename(void *self, const char *id, const char *name, struct err *e)
 {
-    struct fake *f = self;
-    AUTO_JSON record = NULL;
+    AUTO_FAKE_HELD d = { 0 };
 
-    if (fake_gate(f, e) < 0)
+    if (fake_take(self, id, &d, e) < 0 || rename_in_xml(d.record, name, e) < 0)
         return -1;
-    HOLD_FILES(f);
-    if (fake_load_ours(f, id, &record, e) < 0)
-        return -1;
-    if (rename_in_xml(record, name, e) < 0)
-        return -1;
-    if (set_string(record, "title", name) < 0)
+    if (set_string(d.record, "title", name) < 0)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    return fake_record_save(fake_dir(f), id, record, e);
+    return fake_record_save(fake_dir(self), id, d.record, e);
 }
 
 int fake_set_autostart(void *self, const char *id, bool autostart, struct err *e)
 {
-    struct fake *f = self;
-    AUTO_JSON record = NULL;
+    AUTO_FAKE_HELD d = { 0 };
 
-    if (fake_gate(f, e) < 0)
+    if (fake_take(self, id, &d, e) < 0)
         return -1;
-    HOLD_FILES(f);
-    if (fake_load_ours(f, id, &record, e) < 0)
-        return -1;
-    if (json_object_set_new(record, "autostart", json_boolean(autostart)) < 0)
+    if (json_object_set_new(d.record, "autostart", json_boolean(autostart)) < 0)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    return fake_record_save(fake_dir(f), id, record, e);
+    return fake_record_save(fake_dir(self), id, d.record, e);
 }
 
 /* Unlike libvirt's, a domain that runs is gone at once. */
 int fake_undefine(void *self, const char *id, struct err *e)
 {
-    struct fake *f = self;
-    AUTO_JSON record = NULL;
+    AUTO_FAKE_HELD d = { 0 };
 
-    if (fake_gate(f, e) < 0)
-        return -1;
-    HOLD_FILES(f);
-    if (fake_load_ours(f, id, &record, e) < 0) {
+    if (fake_take(self, id, &d, e) < 0) {
         if (e->code != ERR_DOMAIN_MISSING)
             return -1;
         err_clear(e);
         return 0;
     }
-    if (fake_check_disk(f, record, e) < 0 || fake_record_remove(fake_dir(f), id, e) < 0)
+    if (fake_check_disk(self, d.record, e) < 0 || fake_record_remove(fake_dir(self), id, e) < 0)
         return -1;
-    fake_notify(f, id, FAKE_CHANGED);
+    fake_notify(self, id, FAKE_CHANGED);
     return 0;
 }

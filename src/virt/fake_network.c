@@ -48,6 +48,16 @@ static int find_ours(const char *dir, const char *id, json_t **out, struct err *
     return 0;
 }
 
+/* The same with the network's file held, past the gate. dir may be NULL: there was no memory. */
+static int take(struct fake *f, const char *dir, const char *id, struct fake_held *out, struct err *e)
+{
+    if (!dir || fake_gate(f, e) < 0)
+        return -1;
+    fake_lock(f);
+    out->f = f;
+    return find_ours(dir, id, &out->record, e);
+}
+
 /* ---- ranges ---- */
 
 struct ranges_ask {
@@ -157,21 +167,17 @@ static int start(json_t *record, struct err *e)
 
 int fake_network_ensure(void *self, const struct virt_network *n, struct err *e)
 {
-    struct fake *f = self;
-    AUTO_JSON record = NULL;
-    AUTO_FREE char *dir = networks_dir(f, e);
+    AUTO_FREE char *dir = networks_dir(self, e);
+    AUTO_FAKE_HELD h = { 0 };
 
-    if (!dir || fake_gate(f, e) < 0)
+    if (take(self, dir, n->id, &h, e) < 0)
         return -1;
-    HOLD_FILES(f);
-    if (find_ours(dir, n->id, &record, e) < 0)
-        return -1;
-    bool is_running = record && str_equal(fake_record_string(record, "state"), "running");
+    bool is_running = h.record && str_equal(fake_record_string(h.record, "state"), "running");
     if (!is_running && check_free(dir, n, e) < 0)
         return -1;
-    if (!record && define(f, n, &record, e) < 0)
+    if (!h.record && define(self, n, &h.record, e) < 0)
         return -1;
-    return start(record, e) < 0 ? -1 : fake_record_save(dir, n->id, record, e);
+    return start(h.record, e) < 0 ? -1 : fake_record_save(dir, n->id, h.record, e);
 }
 
 /* ---- hosts ---- */
@@ -218,55 +224,44 @@ static void drop_mac(const char *id, json_t *record, const char *mac)
     }
 }
 
-int fake_network_add_host(void *self, const char *id, const struct virt_lease *h, struct err *e)
+int fake_network_add_host(void *self, const char *id, const struct virt_lease *lease, struct err *e)
 {
-    struct fake *f = self;
-    AUTO_JSON record = NULL;
-    AUTO_FREE char *dir = networks_dir(f, e);
+    AUTO_FREE char *dir = networks_dir(self, e);
+    AUTO_FAKE_HELD h = { 0 };
 
-    if (!dir || fake_gate(f, e) < 0)
+    if (take(self, dir, id, &h, e) < 0)
         return -1;
-    HOLD_FILES(f);
-    if (find_ours(dir, id, &record, e) < 0)
-        return -1;
-    if (!record)
+    if (!h.record)
         return err_set(e, ERR_NETWORK_NOT_FOUND, "the hypervisor does not have the network");
-    if (put(json_object_get(record, "dhcp"), dhcp_of(h->mac, h->ipv4)) < 0 || put(json_object_get(record, "dns"), dns_of(h)) < 0)
+    if (put(json_object_get(h.record, "dhcp"), dhcp_of(lease->mac, lease->ipv4)) < 0 ||
+        put(json_object_get(h.record, "dns"), dns_of(lease)) < 0)
         return no_memory(e);
-    return fake_record_save(dir, id, record, e);
+    return fake_record_save(dir, id, h.record, e);
 }
 
-int fake_network_remove_host(void *self, const char *id, const struct virt_lease *h, struct err *e)
+int fake_network_remove_host(void *self, const char *id, const struct virt_lease *lease, struct err *e)
 {
-    struct fake *f = self;
-    AUTO_JSON record = NULL;
-    AUTO_FREE char *dir = networks_dir(f, e);
+    AUTO_FREE char *dir = networks_dir(self, e);
+    AUTO_FAKE_HELD h = { 0 };
+    struct pair dns = dns_of(lease);
 
-    if (!dir || fake_gate(f, e) < 0)
+    if (take(self, dir, id, &h, e) < 0)
         return -1;
-    HOLD_FILES(f);
-    if (find_ours(dir, id, &record, e) < 0)
-        return -1;
-    if (!record)
+    if (!h.record)
         return 0;
-    struct pair dns = dns_of(h);
-    drop(json_object_get(record, "dns"), &dns, 2);
-    drop_mac(id, record, h->mac);
-    return fake_record_save(dir, id, record, e);
+    drop(json_object_get(h.record, "dns"), &dns, 2);
+    drop_mac(id, h.record, lease->mac);
+    return fake_record_save(dir, id, h.record, e);
 }
 
 /* ---- remove ---- */
 
 int fake_network_remove(void *self, const char *id, struct err *e)
 {
-    struct fake *f = self;
-    AUTO_JSON record = NULL;
-    AUTO_FREE char *dir = networks_dir(f, e);
+    AUTO_FREE char *dir = networks_dir(self, e);
+    AUTO_FAKE_HELD h = { 0 };
 
-    if (!dir || fake_gate(f, e) < 0)
-        return -1;
-    HOLD_FILES(f);
-    return find_ours(dir, id, &record, e) < 0 ? -1 : fake_record_remove(dir, id, e);
+    return take(self, dir, id, &h, e) < 0 ? -1 : fake_record_remove(dir, id, e);
 }
 
 /* ---- for guests ---- */

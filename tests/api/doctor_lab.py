@@ -258,7 +258,7 @@ def record_back(w):
 
 def operation_about_nothing(w):
     w.sql(("INSERT INTO job SELECT ?, kind, actor_user, project, actor_is_admin, request_id, address, ?, 'pending', 'forward', 0, 0, 0, params, 0,"
-           " NULL, timeout_ms, 0, NULL, 0, NULL, NULL, NULL, created_at_ms, 0, updated_at_ms, 0, details FROM job WHERE kind = 'vm.create' LIMIT 1",
+           " NULL, timeout_ms, 0, NULL, 0, NULL, NULL, NULL, created_at_ms, 0, updated_at_ms, 0, details, actor_user_id FROM job WHERE kind = 'vm.create' LIMIT 1",
            (str(uuid.uuid4()), STRANGER)))
 
 

@@ -1,13 +1,16 @@
 """What a client may ask for: how it is prepared, asked, and what must be true when all is over, whatever happened on the way."""
 import dataclasses
+import hashlib
 import typing
 
 import rig  # noqa: F401  (it puts the next one within reach)
+from client import PASSWORD
 from web import Web
 
 BODY = {"image": "blank", "vcpus": 1, "memory_mib": 64, "disk_gib": 1, "networks": []}
 RAW = bytes(range(256)) * 512
 USER_DATA = "#cloud-config\npackages: []\n"
+NEW_PASSWORD = f"new {PASSWORD}"
 
 
 @dataclasses.dataclass
@@ -115,6 +118,48 @@ class Terminated:
         assert answer is None or is_there == refused(answer), answer
 
 
+def became(look, before, after):
+    """A row and its audit line change together: what a query finds about the name is what it was, or what was asked; acknowledged, the latter."""
+    def judge(machine, name, answer):
+        now, = machine.rows(look.format(name=name))
+        allowed = (before, after) if answer is None else (before,) if refused(answer) else (after,)
+        assert now in allowed, f"after {answer}: {now}"
+    return judge
+
+
+def rows_and_lines(table):
+    """Those of the operation are the only ones: others' rows have other names, or are deleted, with a line."""
+    return (f"SELECT (SELECT count(*) FROM {table} WHERE name LIKE 'crash-%'), total(action = '{table}:create') - total(action = '{table}:delete') "
+            "FROM audit WHERE outcome = 'accepted'")
+
+
+ROLES_AND_LINES = """SELECT (SELECT count(*) FROM role_assignment a JOIN user u ON u.id = a.user WHERE u.name = '{name}'),
+    total(action = 'role:grant') - total(action = 'role:revoke') FROM audit
+    WHERE outcome = 'accepted' AND resource LIKE (SELECT id FROM user WHERE name = '{name}') || ' %'"""
+TOKENS_AND_LINES = """SELECT (SELECT count(*) FROM token k JOIN user u ON u.id = k.user WHERE u.name = '{name}'),
+    total(action = 'login') - total(action = 'token:revoke') FROM audit
+    WHERE resource IN (SELECT resource FROM audit WHERE action = 'login' AND outcome = 'succeeded' AND user = '{name}')"""
+LIMITS_AND_LINES = """SELECT (SELECT group_concat(resource || '=' || max) FROM quota WHERE project = p.id),
+    (SELECT count(*) FROM audit WHERE action = 'quota:update' AND outcome = 'accepted' AND resource = p.id) FROM project p WHERE name = '{name}'"""
+OLD_TOKENS_AND_LINES = """SELECT (SELECT count(*) FROM token WHERE user = u.id AND name = '{name}'),
+    (SELECT count(*) FROM audit WHERE action = 'user:update' AND outcome = 'accepted' AND resource = u.id) FROM user u WHERE name = '{name}'"""
+
+
+def one_password(machine, name, answer):
+    """The old one and the token that it gave, or the new one."""
+    became(OLD_TOKENS_AND_LINES, (1, 0), (0, 1))(machine, name, answer)
+    is_old = machine.rows(f"SELECT 1 FROM token WHERE name = '{name}'")
+    machine.as_user(name, PASSWORD if is_old else NEW_PASSWORD, "default")
+
+
+def token_lets_in(machine, name, answer):
+    """What was given away is what the database knows."""
+    became(TOKENS_AND_LINES, (0, 0), (1, 1))(machine, name, answer)
+    if answer is not None and not refused(answer):
+        digest = hashlib.sha256(answer.json["token"].encode()).hexdigest()
+        assert machine.rows(f"SELECT id FROM token WHERE sha256 = '{digest}'") == [(answer.json["id"],)], "a token that lets nobody in"
+
+
 # ---- what is needed ----
 def vm(status="running", **fields):
     def given(machine, name):
@@ -142,6 +187,31 @@ def image(machine, name):
     machine.add_image(name, RAW)
 
 
+def member(machine, name):
+    machine.add_user(name)
+    assert machine.put(f"/v1/projects/default/users/{name}/roles/member").status == 204
+
+
+def logged_in(machine, name):
+    member(machine, name)
+    assert log_in(machine, name).status == 201
+
+
+def user_and_project(machine, name):
+    machine.add_user(name)
+    machine.add_project(name)
+
+
+def assigned(machine, name):
+    user_and_project(machine, name)
+    assert grant(machine, name).status == 204
+
+
+def limited(machine, name):
+    assigned(machine, name)
+    assert limit(machine, name).status == 200
+
+
 # ---- how it is asked ----
 def create(**fields):
     return lambda machine, name: machine.post("/v1/vms", {"name": name, **BODY, **fields})
@@ -166,6 +236,27 @@ def post(noun, **fields):
 
 def patch(**fields):
     return lambda machine, name: machine.patch(f"/v1/vms/{name}", fields)
+
+
+def grant(machine, name):
+    return machine.put(f"/v1/projects/{name}/users/{name}/roles/member")
+
+
+def revoke(machine, name):
+    return machine.delete(f"/v1/projects/{name}/users/{name}/roles/member")
+
+
+def limit(machine, name):
+    return machine.put(f"/v1/projects/{name}/quota", {"vms": 3, "ports": None, "keypairs": 0})
+
+
+def log_in(machine, name):
+    return machine.post("/v1/tokens", {"user": name, "password": PASSWORD, "project": "default", "name": name})
+
+
+def log_out(machine, name):
+    (token,), = machine.rows(f"SELECT id FROM token WHERE name = '{name}'")
+    return machine.delete(f"/v1/tokens/{token}?project=*")
 
 
 class Imports:
@@ -223,4 +314,14 @@ OPERATIONS = [
     Operation("flavor create", post("flavors", vcpus=1, memory_mib=64, disk_gib=1), created("flavors")),
     Operation("flavor delete", delete("flavors"), deleted("flavors"),
               lambda m, n: m.post("/v1/flavors", {"name": n, "vcpus": 1, "memory_mib": 64, "disk_gib": 1})),
+    Operation("user create", post("users", password=PASSWORD), became(rows_and_lines("user"), (0, 0), (1, 1))),
+    Operation("user update (password)", lambda m, n: m.patch(f"/v1/users/{n}", {"password": NEW_PASSWORD}), one_password, logged_in),
+    Operation("user delete", delete("users"), became(rows_and_lines("user"), (1, 1), (0, 0)), logged_in),
+    Operation("project create", post("projects"), became(rows_and_lines("project"), (0, 0), (1, 1))),
+    Operation("project delete", delete("projects"), became(rows_and_lines("project"), (1, 1), (0, 0)), limited),
+    Operation("role grant", grant, became(ROLES_AND_LINES, (0, 0), (1, 1)), user_and_project),
+    Operation("role revoke", revoke, became(ROLES_AND_LINES, (1, 1), (0, 0)), assigned),
+    Operation("token create", log_in, token_lets_in, member),
+    Operation("token revoke", log_out, became(TOKENS_AND_LINES, (1, 1), (0, 0)), logged_in),
+    Operation("quota set", limit, became(LIMITS_AND_LINES, (None, 0), ("keypairs=0,ports=-1,vms=3", 1)), user_and_project),
 ]

@@ -22,7 +22,7 @@ CONVERGED_S = 10.0
 DEATH_S = 60.0
 TRANSIENT_VM = {"pending", "stopping", "starting", "rebooting", "deleting"}
 TRANSIENT = {"networks": {"pending", "deleting"}, "images": {"saving", "deleting"}}
-PAGED = ("vms", "networks", "images", "keypairs")
+PAGED = ("vms", "networks", "images", "keypairs", "users", "projects")
 # What has a retention of its own; every other table, also one that this program does not know yet, is emptied with what its rows are about.
 RETAINED = {"job", "event", "audit", "idempotency", "address_release", "sqlite_sequence"}
 SHARED_FILTER = "computed-port"  # of all networks, and made with the first
@@ -172,7 +172,7 @@ class Rig(Daemon):
                         self.done(answer)
         for record in self.get("/api/v1/vms", status="terminated", limit=1000).json["vms"]:
             assert self.delete(f"/api/v1/vms/{record['id']}").status == 204
-        for noun in ("keypairs", "flavors"):
+        for noun in ("keypairs", "flavors", "users", "projects"):
             for item in self.every(noun):
                 if noun == "keypairs" or item["name"].startswith("crash-"):
                     assert self.delete(f"/v1/{noun}/{item['id']}").status in (204, 404)

@@ -26,7 +26,7 @@ static const struct route routes[] = {
     { "GET", "/v1/vms/{id}", "vm:read", .handle = handle },
     { "DELETE", "/{a}/{b}/{c}/{d}", "vm:delete", .handle = handle },
 };
-static const struct door door = { "/v1", routes, ARRAY_LEN(routes), NULL };
+static const struct door door = { .prefix = "/v1", .routes = routes, .route_count = ARRAY_LEN(routes) };
 static const struct door *const doors[] = { &door, NULL };
 static const char *const methods[] = { "GET", "HEAD", "POST", "DELETE", "OPTIONS" };
 static const char *const names[] = { "id", "a", "b", "c", "d" };

@@ -1,9 +1,10 @@
 /* fuzz/requests: requests to the real handlers, on the fake hypervisor. An input is one or several, each ended by RS (0x1e):
  *     a byte that picks the route, counted from '0' in `labels` (from 0x80 on a GET is a HEAD); to the end of the line the path's
  *     parameters by blanks, perhaps ?query; then header lines, an empty line, the body.
- * A parameter @vm, @token or @op is the first VM's id, its token, or the id of the last operation. Whatever was accepted is
- * waited for. Nothing may crash or hang, no answer is a 500, names a path of the daemon's, or is JSON that does not parse. How
- * often each route was reached is printed at the end. */
+ * A parameter @vm, @token, @op or @made is the first VM's id, its token, the id of the last operation, or of what was made last;
+ * @secret at the end of a header line with credentials is a token that lets in. Whatever was accepted is waited for. Nothing may
+ * crash or hang, no answer is a 500, names a path of the daemon's or that token, or is JSON that does not parse. How often each
+ * route was reached is printed at the end. */
 #define _GNU_SOURCE /* strcasestr, memmem */
 #include <ctype.h>
 #include <stdint.h>
@@ -63,17 +64,42 @@ static const char *const labels[] = {
     "DELETE /v1/operations/{id}",
     "POST /v1/phone-home/{id}/{token}",
     "GET /v1/doctor",
+    "GET /v1/me",
+    "GET /v1/users",
+    "POST /v1/users",
+    "GET /v1/users/{ref}",
+    "PATCH /v1/users/{ref}",
+    "DELETE /v1/users/{ref}",
+    "GET /v1/projects",
+    "POST /v1/projects",
+    "GET /v1/projects/{ref}",
+    "PATCH /v1/projects/{ref}",
+    "DELETE /v1/projects/{ref}",
+    "GET /v1/roles",
+    "GET /v1/role-assignments",
+    "PUT /v1/projects/{ref}/users/{user}/roles/{role}",
+    "DELETE /v1/projects/{ref}/users/{user}/roles/{role}",
+    "GET /v1/tokens",
+    "POST /v1/tokens",
+    "GET /v1/tokens/{id}",
+    "DELETE /v1/tokens/{id}",
+    "GET /v1/quota",
+    "GET /v1/projects/{ref}/quota",
+    "PUT /v1/projects/{ref}/quota",
+    "GET /v1/audit",
+    "GET /v1/events",
 };
 
 struct target {
     const struct route *route;
     enum world_door door;
-    unsigned long done, refused, missing, failed; /* 2xx; 4xx but 404; 404; 5xx and connections closed without an answer */
+    unsigned long done, refused, missing, failed; /* 101, 2xx; 4xx but 404; 404; 5xx and connections closed without an answer */
 };
 static struct target targets[ROUTES_MAX];
 static size_t target_count;
 
-static uuid_text vm_id, last_operation;
+static uuid_text vm_id, last_operation, last_made;
+static char *secret; /* a token's text */
 static hex32_text vm_token;
 static bool is_under_way; /* the last operation */
 
@@ -139,6 +165,8 @@ static void furnish(void)
     client_add_image();
     for (size_t i = 0; i < ARRAY_LEN(furniture); i++)
         free(client_make(furniture[i].path, furniture[i].body));
+    free(secret);
+    secret = client_log_in();
     CLIENT_ANSWER vm = client_done(client_post("/v1/vms", "{\"name\":\"vm\",\"image\":\"tiny\",\"flavor\":\"f\"}"));
     AUTO_FREE char *id = client_member(&vm, "id");
     AUTO_FREE char *operation = client_operation(&vm);
@@ -169,6 +197,7 @@ static void report(void)
 static void end_world(void)
 {
     report();
+    free(secret);
     if (world.core)
         world_close();
 }
@@ -248,6 +277,8 @@ static void add_param(struct buf *to, struct span s)
         buf_adds(to, vm_token);
     else if (span_is(s, "@op"))
         buf_adds(to, last_operation);
+    else if (span_is(s, "@made"))
+        buf_adds(to, last_made);
     else
         add_encoded(to, s, "");
 }
@@ -271,15 +302,29 @@ static void add_target(struct buf *to, const struct route *route, struct span li
     }
 }
 
+static const char secret_mark[] = "@secret";
+
+static bool carries_secret(struct span line)
+{
+    size_t len = (size_t)(line.end - line.at), mark_len = strlen(secret_mark);
+
+    if (!span_begins(line, "x-auth-token:") && !span_begins(line, "authorization:"))
+        return false;
+    return len > mark_len && memcmp(line.end - mark_len, secret_mark, mark_len) == 0;
+}
+
 /* Framing is the guard's matter, and would only end the connection: a header line is one, and the length is the body's. */
 static void add_headers(struct buf *to, struct span *rest)
 {
     for (struct span line = cut(rest, '\n'); line.at < line.end; line = cut(rest, '\n')) {
         if (span_begins(line, "content-length") || span_begins(line, "transfer-encoding"))
             continue;
+        bool has_secret = carries_secret(line);
+        if (has_secret)
+            line.end -= strlen(secret_mark);
         for (; line.at < line.end; line.at++)
             buf_add(to, *line.at >= 0 && *line.at < ' ' ? "." : line.at, 1);
-        buf_adds(to, "\r\n");
+        buf_addf(to, "%s\r\n", has_secret ? secret : "");
     }
 }
 
@@ -311,7 +356,7 @@ static void build(struct buf *to, const struct target *t, bool is_head, struct s
 
 static void count(struct target *t, int status)
 {
-    if (status / 100 == 2)
+    if (status / 100 == 2 || status == 101)
         t->done++;
     else if (status == 404)
         t->missing++;
@@ -321,12 +366,12 @@ static void count(struct target *t, int status)
         t->failed++;
 }
 
-/* A success may show a path (the administrator's libvirt has a URI), and an echo what was sent. */
+/* A success may show a path (the administrator's libvirt has a URI), and an echo what was sent; but nothing a token. */
 static bool is_fit(const struct buf *request, const struct client_answer *a)
 {
     bool is_echo = strstr(request->data, "computed-world") != NULL;
 
-    return a->status != 500 && (a->status < 400 || is_echo || !strstr(a->body.data, world.dir));
+    return a->status != 500 && !strstr(a->body.data, secret) && (a->status < 400 || is_echo || !strstr(a->body.data, world.dir));
 }
 
 static void check_answer(const struct buf *request, const struct client_answer *a)
@@ -364,6 +409,15 @@ static void note_operation(const struct client_answer *a)
     is_under_way = true;
 }
 
+static void note_made(const struct client_answer *a)
+{
+    const char *location = a->status == 201 ? client_header(a, "Location") : NULL;
+    AUTO_FREE char *path = location ? strndup(location, strcspn(location, "\r\n")) : NULL;
+
+    if (path)
+        (void)str_copy(last_made, sizeof last_made, strrchr(path, '/') + 1);
+}
+
 static void ask(struct span input)
 {
     uint8_t pick = (uint8_t)*input.at++;
@@ -381,6 +435,7 @@ static void ask(struct span input)
         return;
     check_answer(&request, &a);
     note_operation(&a);
+    note_made(&a);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

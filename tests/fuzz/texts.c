@@ -1,14 +1,16 @@
 /* fuzz/texts: one line as each of the small texts that clients and files bring: IPv4 addresses and networks, MAC addresses, URLs,
- * names. What is taken has one spelling, and is what it says. */
+ * names, times, limits of quotas. What is taken has one spelling, and is what it says. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/ipv4.h"
 #include "base/str.h"
 #include "disk/transfer.h"
 #include "model/name.h"
+#include "model/quota.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -74,6 +76,35 @@ static void try_name(const char *text)
         require(e.code == ERR_INVALID_FIELD && str_equal(e.field, "name"));
 }
 
+/* A zone may lead out of the years that can be written: the nearest moment that can is said then. */
+static void try_time(const char *text)
+{
+    int64_t ms, again_ms;
+    rfc3339_text again;
+
+    if (clock_from_rfc3339(text, &ms) < 0)
+        return;
+    clock_rfc3339(ms, again);
+    require(strspn(text, "0123456789+-:.TZ") == strlen(text));
+    require(clock_from_rfc3339(again, &again_ms) == 0);
+    require(again_ms == ms || strncmp(text, "0000-01-01T", 11) == 0 || strncmp(text, "9999-12-31T", 11) == 0);
+}
+
+static void try_limits(const char *text)
+{
+    int64_t limits[QUOTA_RESOURCE_COUNT];
+    struct err e = ERR_INIT;
+
+    if (quota_limits_parse(text, limits, &e) < 0) {
+        require(e.code == ERR_INVALID && e.msg[0] != '\0');
+        return;
+    }
+    for (int i = 0; i < QUOTA_RESOURCE_COUNT; i++) {
+        require(limits[i] >= QUOTA_NO_LIMIT && limits[i] <= QUOTA_LIMIT_MAX);
+        require(limits[i] == QUOTA_NO_LIMIT || strstr(text, quota_resource_to_string((enum quota_resource)i)));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO_FREE char *text = strndup((const char *)data, size);
@@ -84,5 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_mac(text);
     try_url(text);
     try_name(text);
+    try_time(text);
+    try_limits(text);
     return 0;
 }

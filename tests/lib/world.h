@@ -12,17 +12,20 @@
 #include <sys/stat.h>
 
 #include "api/api.h"
+#include "api/credentials.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/timer.h"
 #include "base/xml.h"
 #include "core/core.h"
+#include "core/events.h"
 #include "core/identity.h"
 #include "core/policy.h"
 #include "http/http.h"
+#include "http/stream.h"
 
-enum { WORLD_DEADLINE_MS = 60000, WORLD_SURVEY_MS = 5000, WORLD_STOP_GRACE_MS = 1 };
+enum { WORLD_DEADLINE_MS = 60000, WORLD_SURVEY_MS = 5000, WORLD_STOP_GRACE_MS = 1, WORLD_STREAMS_MAX = 16 };
 enum world_door { WORLD_API, WORLD_GUESTS, WORLD_DOORS };
 
 struct world {
@@ -93,11 +96,17 @@ static inline void world_make_dir(void)
 
 /* ---- what http asks of core, as app has it ---- */
 
+/* Who sends a token is its owner, who sends none the implicit administrator. */
 static inline int world_authenticate(void *arg, struct request *r, struct actor *out, struct err *e)
 {
-    (void)r, (void)e;
+    const char *token = NULL, *project = request_query(r, "project");
+
+    if (credentials_token(r, &token, e) < 0)
+        return -1;
     identity_implicit(arg, out);
-    return 0;
+    if (token && identity_by_token(arg, token, out, e) < 0)
+        return -1;
+    return project ? identity_scope(arg, out, project, e) : 0;
 }
 
 static inline int world_authorize(void *arg, const struct actor *who, const char *action, struct err *e)
@@ -134,7 +143,8 @@ static inline void world_open_core(void)
                                         .cpu_overcommit = 1000,
                                         .memory_overcommit = 1000,
                                         .disk_overcommit = 1000,
-                                        .import_max_gib = 1 };
+                                        .import_max_gib = 1,
+                                        .event_text = api_event_text };
 
     WORLD_OK(core_new(&config, world.store, world.disk, world.timer, &world.core, &e));
 }
@@ -165,6 +175,7 @@ static inline void world_open_http(enum world_door door, const char *name, const
     const struct http_config config = { .listen = listen,
                                         .threads = 1,
                                         .idle_timeout_ms = WORLD_DEADLINE_MS,
+                                        .streams_max = WORLD_STREAMS_MAX,
                                         .authenticate = world_authenticate,
                                         .authorize = world_authorize,
                                         .arg = world.core };
@@ -188,6 +199,7 @@ static inline void world_open(void)
     WORLD_OK(core_start(world.core, world.virt, &e));
     world_open_http(WORLD_API, "api", api_doors);
     world_open_http(WORLD_GUESTS, "guests", guest_doors);
+    events_on_commit(world.core, http_wake_streams, world.http[WORLD_API]);
 }
 
 static inline void world_close(void)
@@ -195,6 +207,7 @@ static inline void world_close(void)
     for (int door = 0; door < WORLD_DOORS; door++)
         http_quiesce(world.http[door]);
     WORLD_REQUIRE(core_stop(world.core, WORLD_DEADLINE_MS));
+    events_on_commit(world.core, NULL, NULL);
     for (int door = 0; door < WORLD_DOORS; door++)
         http_free(world.http[door]);
     virt_close(world.virt);

@@ -16,6 +16,7 @@
 enum { CLIENT_PATIENCE_S = 60, CLIENT_HEAD_MAX = 64 << 10, CLIENT_TRIES = 3 };
 
 static int client_fds[WORLD_DOORS] = { -1, -1 };
+static const char *client_token; /* which client_call sends; NULL: none */
 
 struct client_answer {
     int status; /* 0: the connection ended without one */
@@ -107,11 +108,11 @@ static inline bool client_read_head(int fd, struct client_answer *a)
     }
 }
 
-/* An interim answer ("100 Continue") is passed over: what came with it begins the next. */
+/* An interim answer ("100 Continue") is passed over: what came with it begins the next. A switch to WebSocket is no such. */
 static inline bool client_read_final_head(int fd, struct client_answer *a)
 {
     while (client_read_head(fd, a)) {
-        if (a->status / 100 != 1)
+        if (a->status / 100 != 1 || a->status == 101)
             return true;
         struct buf rest = a->body;
         buf_done(&a->head);
@@ -138,7 +139,17 @@ static inline bool client_read(int fd, bool is_head, struct client_answer *a)
     return true;
 }
 
-/* Sends the whole request, reads the whole answer. */
+/* Nothing else can be asked on its connection: it was said, or the answer is a stream. */
+static inline bool client_is_last(const struct client_answer *a)
+{
+    const char *connection = client_header(a, "Connection");
+
+    if (connection && strncasecmp(connection, "close", 5) == 0)
+        return true;
+    return a->status == 101 || (a->status == 200 && !client_header(a, "Content-Length"));
+}
+
+/* Sends the whole request, reads the whole answer; of a stream its head. */
 static inline struct client_answer client_ask(enum world_door door, const struct buf *request)
 {
     struct client_answer a = { .status = 0 };
@@ -148,8 +159,7 @@ static inline struct client_answer client_ask(enum world_door door, const struct
         client_fds[door] = client_connect(door);
     (void)client_send(client_fds[door], request); /* a refusal may come before all is sent */
     bool is_whole = client_read(client_fds[door], is_head, &a);
-    const char *connection = client_header(&a, "Connection");
-    if (!is_whole || (connection && strncasecmp(connection, "close", 5) == 0))
+    if (!is_whole || client_is_last(&a))
         client_leave(door);
     if (!is_whole)
         a.status = 0;
@@ -161,6 +171,8 @@ static inline struct client_answer client_call(const char *method, const char *p
     AUTO_BUF request = { 0 };
 
     buf_addf(&request, "%s %s HTTP/1.1\r\nHost: localhost\r\n", method, path);
+    if (client_token)
+        buf_addf(&request, "X-Auth-Token: %s\r\n", client_token);
     if (body)
         buf_addf(&request, "Content-Type: %s\r\nContent-Length: %zu\r\n", type, strlen(body));
     buf_adds(&request, "\r\n");
@@ -245,6 +257,19 @@ static inline void client_add_image(void)
     AUTO_FREE char *id = client_make("/v1/images", "{\"name\":\"tiny\",\"disk_format\":\"raw\"}");
 
     client_upload(id, "sixteen bytes...sixteen bytes...");
+}
+
+/* A user "u" in the default project is there now, and was logged in: its token, which the caller frees. */
+#define CLIENT_LOGIN "{\"user\":\"u\",\"password\":\"correct horse\"}"
+static inline char *client_log_in(void)
+{
+    static const char role[] = "/v1/projects/default/users/u/roles/member";
+
+    free(client_make("/v1/users", "{\"name\":\"u\",\"password\":\"correct horse\"}"));
+    struct client_answer granted = client_done(client_call("PUT", role, NULL, NULL));
+    CLIENT_ANSWER token = client_done(client_post("/v1/tokens", CLIENT_LOGIN));
+    client_answer_done(&granted);
+    return client_member(&token, "token");
 }
 
 #endif

@@ -19,6 +19,7 @@ START_TEST(words_come_back)
     }
     ck_assert_int_eq(network_kind_from_string("bridge", &kind), -1);
     ck_assert_int_eq(network_status_from_string("", &status), -1);
+    ck_assert_int_eq(network_kind_from_string(NULL, &kind), -1);
 }
 END_TEST
 

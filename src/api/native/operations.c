@@ -69,46 +69,36 @@ int operations_cancel(struct request *r, struct err *e)
 /* ---- list ---- */
 static const char *const list_parameters[] = { "limit", "marker", "kind", "target", "status", NULL };
 
-struct listing {
-    struct page page;
-    struct operation_query query;
-    enum job_status status; /* what query.status points to */
-};
-
-static int decode_query(struct request *r, struct listing *l, struct err *e)
+/* The query borrows from the request, and from *status. */
+static int decode_query(const struct request *r, struct operation_query *q, enum job_status *status, struct err *e)
 {
-    struct operation_query *q = &l->query;
-    const char *status = request_query(r, "status");
+    const char *word = request_query(r, "status");
 
-    if (page_decode(r, list_parameters, &l->page, e) < 0)
-        return -1;
-    *q = (struct operation_query){ .kind = request_query(r, "kind"),
-                                   .target = request_query(r, "target"),
-                                   .marker = l->page.marker,
-                                   .limit = (uint32_t)l->page.limit };
+    q->kind = request_query(r, "kind");
+    q->target = request_query(r, "target");
     if (q->target && !id_is_uuid(q->target))
         return err_set_field(e, ERR_INVALID_FIELD, "target", "target must be an id");
-    if (status && job_status_from_string(status, &l->status) < 0)
+    if (word && job_status_from_string(word, status) < 0)
         return err_set_field(e, ERR_INVALID_FIELD, "status", "status must be pending, running, succeeded or failed");
-    q->status = status ? &l->status : NULL;
+    q->status = word ? status : NULL;
     return 0;
 }
 
 int operations_list(struct request *r, struct err *e)
 {
     const struct actor *who = request_actor(r);
-    struct listing listing = { 0 };
+    struct operation_query query = { 0 };
+    enum job_status status;
     AUTO_JOB_LIST list = { 0 };
-    AUTO_BUF b = { 0 };
-    bool has_more;
+    AUTO_LISTING page = { 0 };
 
-    if (decode_query(r, &listing, e) < 0 || operation_list(request_user(r), who, &listing.query, &list, &has_more, e) < 0)
+    if (listing_begin(&page, r, "operations", list_parameters, e) < 0 || decode_query(r, &query, &status, e) < 0)
         return -1;
-    json_list_begin(&b, "operations");
-    for (size_t i = 0; i < list.count; i++) {
-        AUTO_JSON item = operation_json(list.items[i], who->is_admin);
-        json_list_item(&b, item);
-    }
-    const char *marker = has_more && list.count > 0 ? list.items[list.count - 1]->id : NULL;
-    return reply_list(r, &b, page_further(r, &listing.page, marker), e);
+    query.marker = page.marker;
+    query.limit = page.limit;
+    if (operation_list(request_user(r), who, &query, &list, &page.has_more, e) < 0)
+        return -1;
+    for (size_t i = 0; i < list.count; i++)
+        listing_add(&page, operation_json(list.items[i], who->is_admin));
+    return listing_reply(&page, r, e);
 }

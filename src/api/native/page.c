@@ -5,8 +5,8 @@
 
 #include "../link.h"
 #include "../object.h"
+#include "../reply.h"
 
-#include "base/id.h"
 #include "base/str.h"
 
 int page_decode(const struct request *r, const char *const *parameters, struct page *out, struct err *e)
@@ -39,4 +39,32 @@ static json_t *next_path(const struct request *r, const struct page *p, const ch
 json_t *page_further(const struct request *r, const struct page *p, const char *marker)
 {
     return OBJECT({ "next", marker ? next_path(r, p, marker) : json_null() });
+}
+
+const char *const page_parameters[] = { "limit", "marker", NULL };
+
+int listing_begin(struct listing *l, const struct request *r, const char *name, const char *const *parameters, struct err *e)
+{
+    if (page_decode(r, parameters, &l->page, e) < 0)
+        return -1;
+    l->marker = l->page.marker;
+    l->limit = (uint32_t)l->page.limit;
+    json_list_begin(&l->body, name);
+    return 0;
+}
+
+void listing_add(struct listing *l, json_t *item)
+{
+    const char *id = json_string_value(json_object_get(item, "id"));
+
+    json_list_item(&l->body, item);
+    (void)str_copy(l->last, sizeof l->last, id ? id : "");
+    json_decref(item);
+}
+
+int listing_reply(struct listing *l, struct request *r, struct err *e)
+{
+    const char *next = l->has_more && l->last[0] ? l->last : NULL;
+
+    return reply_list(r, &l->body, page_further(r, &l->page, next), e);
 }

@@ -85,23 +85,15 @@ int projects_change(struct request *r, struct err *e)
 
 int projects_list(struct request *r, struct err *e)
 {
-    static const char *const parameters[] = { "limit", "marker", NULL };
     AUTO_PROJECT_LIST list = { 0 };
-    AUTO_BUF b = { 0 };
-    struct page page;
-    bool has_more;
+    AUTO_LISTING page = { 0 };
 
-    if (page_decode(r, parameters, &page, e) < 0)
+    if (listing_begin(&page, r, "projects", page_parameters, e) < 0 ||
+        project_list(request_user(r), request_actor(r), page.marker, page.limit, &list, &page.has_more, e) < 0)
         return -1;
-    if (project_list(request_user(r), request_actor(r), page.marker, (uint32_t)page.limit, &list, &has_more, e) < 0)
-        return -1;
-    json_list_begin(&b, "projects");
-    for (size_t i = 0; i < list.count; i++) {
-        AUTO_JSON item = project_json(list.items[i]);
-        json_list_item(&b, item);
-    }
-    const char *marker = has_more && list.count > 0 ? list.items[list.count - 1]->id : NULL;
-    return reply_list(r, &b, page_further(r, &page, marker), e);
+    for (size_t i = 0; i < list.count; i++)
+        listing_add(&page, project_json(list.items[i]));
+    return listing_reply(&page, r, e);
 }
 
 int projects_show(struct request *r, struct err *e)
