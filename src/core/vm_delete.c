@@ -113,7 +113,7 @@ static int begin(struct core *c, const struct actor *who, const char *ref, begin
 }
 
 /* Asked twice, the same operation answers both. */
-static int delete (const struct change *ch, struct vm *vm, struct job **out, struct err *e)
+static int begin_delete(const struct change *ch, struct vm *vm, struct job **out, struct err *e)
 {
     if (vm->task == VM_TASK_DELETE)
         return store_job_get(ch->txn, NULL, vm->job, out, e);
@@ -122,10 +122,10 @@ static int delete (const struct change *ch, struct vm *vm, struct job **out, str
 
 int vm_delete(struct core *c, const struct actor *who, const char *ref, struct once *once, struct err *e)
 {
-    return begin(c, who, ref, delete, once, e);
+    return begin(c, who, ref, begin_delete, once, e);
 }
 
-static int terminate(const struct change *ch, struct vm *vm, struct job **out, struct err *e)
+static int begin_terminate(const struct change *ch, struct vm *vm, struct job **out, struct err *e)
 {
     if (vm->task == VM_TASK_DELETE)
         return err_set(e, ERR_INVALID_STATE, "VM '%s' is being deleted", vm->name);
@@ -136,5 +136,5 @@ static int terminate(const struct change *ch, struct vm *vm, struct job **out, s
 
 int vm_terminate(struct core *c, const struct actor *who, const char *ref, struct once *once, struct err *e)
 {
-    return begin(c, who, ref, terminate, once, e);
+    return begin(c, who, ref, begin_terminate, once, e);
 }
