@@ -21,9 +21,10 @@ static inline void cleanup_json(json_t **j)
  * line and column. */
 int json_parse(const char *text, size_t len, json_t **out, struct err *e);
 /* The compact text (caller frees), keys in insertion order; NULL when out of memory. json_text_sorted orders the keys: for
- * hashing and comparing. */
+ * hashing and comparing; json_text_indented is on several lines: for people. */
 char *json_text(const json_t *j);
 char *json_text_sorted(const json_t *j);
+char *json_text_indented(const json_t *j);
 
 /* One table decodes one object into one struct. An unknown member, a missing required one, a wrong type or a value out of range
  * is ERR_INVALID_FIELD and names the member. A member that is absent or null leaves the struct as it is. Strings are copied (the

@@ -29,11 +29,14 @@ json_t *text_or_null(const char *s)
 
 json_t *object_stored(const char *text)
 {
+    struct err e = ERR_INIT;
+    json_t *stored = NULL;
+
     if (strcmp(text, "{}") == 0)
         return json_object();
     if (strcmp(text, "[]") == 0)
         return json_array();
-    return json_loads(text, 0, NULL);
+    return json_parse(text, strlen(text), &stored, &e) == 0 ? stored : NULL;
 }
 
 json_t *object_fault(const struct fault *f, bool is_admin)

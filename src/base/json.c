@@ -62,8 +62,8 @@ static int check_depth(const char *text, size_t len, struct err *e)
     return 0;
 }
 
-/* jansson 2.14 goes on without memory: it loses a byte of the text, and then blames the text, or even takes it. So its
- * allocations are watched. */
+/* jansson 2.14 goes on without memory: it loses a byte of the text that it reads, and then blames the text, or even takes it; or
+ * a key of the text that it writes. So its allocations are watched. */
 static _Thread_local bool is_out_of_memory;
 
 static void *allocate(size_t size)
@@ -97,14 +97,26 @@ int json_parse(const char *text, size_t len, json_t **out, struct err *e)
     return 0;
 }
 
+static char *whole_text(const json_t *j, size_t flags)
+{
+    is_out_of_memory = false;
+    AUTO_FREE char *text = json_dumps(j, JSON_ENCODE_ANY | flags);
+    return is_out_of_memory ? NULL : TAKE(text);
+}
+
 char *json_text(const json_t *j)
 {
-    return json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY);
+    return whole_text(j, JSON_COMPACT);
 }
 
 char *json_text_sorted(const json_t *j)
 {
-    return json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+    return whole_text(j, JSON_COMPACT | JSON_SORT_KEYS);
+}
+
+char *json_text_indented(const json_t *j)
+{
+    return whole_text(j, JSON_INDENT(1));
 }
 
 static int add_to_buf(const char *text, size_t len, void *arg)

@@ -34,7 +34,7 @@ int seed_add(struct seed_files *f, const char *path, const void *data, size_t le
 
 int seed_add_json(struct seed_files *f, const char *path, const json_t *j, struct err *e)
 {
-    AUTO_FREE char *text = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
+    AUTO_FREE char *text = j ? json_text_indented(j) : NULL;
 
     return text ? seed_add(f, path, text, strlen(text), e) : err_set(e, ERR_NO_MEMORY, "out of memory");
 }
@@ -66,7 +66,7 @@ static int phone_home(const struct seed_facts *facts, const struct network *n, c
     AUTO_JSON j =
         url ? json_pack("{s:{s:s, s:[s], s:i}}", "phone_home", "url", url, "post", "instance_id", "tries", PHONE_HOME_TRIES)
             : NULL;
-    AUTO_FREE char *text = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
+    AUTO_FREE char *text = j ? json_text_indented(j) : NULL;
     char *config = text ? str_printf("#cloud-config\n%s\n", text) : NULL;
 
     if (!config)

@@ -1,6 +1,6 @@
 /* fuzz/requests: requests to the real handlers, on the fake hypervisor. An input is one or several, each ended by RS (0x1e):
- *     a byte that picks the route, counted from '0' in `labels` (from 0x80 on a GET is a HEAD); to the end of the line the path's
- *     parameters by blanks, perhaps ?query; then header lines, an empty line, the body.
+ *     a byte that picks the route, counted in `labels` from '0', and from NUL on after DEL (a GET's with 0x80 is a HEAD);
+ *     to the end of the line the path's parameters by blanks, perhaps ?query; then header lines, an empty line, the body.
  * A parameter @vm, @token, @op or @made is the first VM's id, its token, the id of the last operation, or of what was made last;
  * @secret at the end of a header line with credentials is a token that lets in. Whatever was accepted is waited for. Nothing may
  * crash or hang, no answer is a 500, names a path of the daemon's or that token, or is JSON that does not parse. How often each
@@ -88,6 +88,23 @@ static const char *const labels[] = {
     "PUT /v1/projects/{ref}/quota",
     "GET /v1/audit",
     "GET /v1/events",
+    "GET /api/v1/compute/flavors",
+    "GET /api/v1/compute/instances",
+    "POST /api/v1/compute/instances",
+    "GET /api/v1/compute/instances/{id}",
+    "DELETE /api/v1/compute/instances/{id}",
+    "POST /api/v1/compute/instances/{id}/stop",
+    "POST /api/v1/compute/instances/{id}/start",
+    "POST /api/v1/compute/instances/{id}/restart",
+    "GET /api/v1/vms",
+    "POST /api/v1/vms",
+    "GET /api/v1/vms/{id}",
+    "PUT /api/v1/vms/{id}",
+    "DELETE /api/v1/vms/{id}",
+    "POST /api/v1/vms/{id}/start",
+    "POST /api/v1/vms/{id}/stop",
+    "POST /api/v1/vms/{id}/restart",
+    "POST /api/v1/vms/{id}/terminate",
 };
 
 struct target {
@@ -398,9 +415,9 @@ static void finish_operation(void)
     is_under_way = false;
 }
 
-static void note_operation(const struct client_answer *a)
+static void note_operation(const struct target *t, const struct client_answer *a)
 {
-    AUTO_FREE char *operation = client_operation(a);
+    AUTO_FREE char *operation = client_operation_at(t->route->path, a);
 
     if (!operation)
         return;
@@ -421,7 +438,7 @@ static void note_made(const struct client_answer *a)
 static void ask(struct span input)
 {
     uint8_t pick = (uint8_t)*input.at++;
-    struct target *t = &targets[(uint8_t)((pick & 0x7f) - '0') % target_count];
+    struct target *t = &targets[((pick - '0') & 0x7f) % target_count];
     AUTO_BUF request = { 0 };
 
     if (!str_starts_with(t->route->path, "/v1/operations"))
@@ -434,7 +451,7 @@ static void ask(struct span input)
     if (a.status == 0)
         return;
     check_answer(&request, &a);
-    note_operation(&a);
+    note_operation(t, &a);
     note_made(&a);
 }
 

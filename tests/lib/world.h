@@ -96,16 +96,19 @@ static inline void world_make_dir(void)
 
 /* ---- what http asks of core, as app has it ---- */
 
-/* Who sends a token is its owner, who sends none the implicit administrator. */
+/* Who sends a token is its owner, who sends none the implicit administrator, for whom tenants need not be there. */
 static inline int world_authenticate(void *arg, struct request *r, struct actor *out, struct err *e)
 {
-    const char *token = NULL, *project = request_query(r, "project");
+    const char *token = NULL, *header = request_door(r)->project_header;
+    const char *project = header ? NULL : request_query(r, "project");
 
     if (credentials_token(r, &token, e) < 0)
         return -1;
     identity_implicit(arg, out);
     if (token && identity_by_token(arg, token, out, e) < 0)
         return -1;
+    if (header)
+        return identity_as_tenant(arg, out, request_header(r, header), !token, e);
     return project ? identity_scope(arg, out, project, e) : 0;
 }
 

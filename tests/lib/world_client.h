@@ -12,6 +12,7 @@
 #include "world.h"
 
 #include "base/json.h"
+#include "store/job.h"
 
 enum { CLIENT_PATIENCE_S = 60, CLIENT_HEAD_MAX = 64 << 10, CLIENT_TRIES = 3 };
 
@@ -199,7 +200,7 @@ static inline char *client_operation(const struct client_answer *a)
 /* Waits until the operation is over: true when it succeeded. The asking may be refused as anything else is. */
 static inline bool client_wait(const char *operation)
 {
-    AUTO_FREE char *path = str_printf("%s?wait=30", operation);
+    AUTO_FREE char *path = str_printf("%s?wait=30&project=*", operation);
 
     for (int i = 0; i < CLIENT_TRIES; i++) {
         CLIENT_ANSWER a = client_call("GET", path, NULL, NULL);
@@ -233,6 +234,29 @@ static inline char *client_member(const struct client_answer *a, const char *nam
 
     WORLD_OK(json_parse(a->body.data, a->body.len, &json, &e));
     return str_dup(json_string_value(json_object_get(json, name)));
+}
+
+/* The newest operation on the VM that an answer shows; caller frees. NULL: there is none. */
+static inline char *client_operation_on_vm(const struct client_answer *a)
+{
+    struct err e = ERR_INIT;
+    AUTO_FREE char *id = a->status / 100 == 2 && a->body.len > 0 ? client_member(a, "id") : NULL;
+    const struct job_filter newest = { .target = id, .limit = 1 };
+    AUTO(txn) t = NULL;
+    AUTO_JOB_LIST list = { 0 };
+    bool has_more;
+
+    if (!id)
+        return NULL;
+    WORLD_OK(txn_read(world.store, &t, &e));
+    WORLD_OK(store_job_list(t, &newest, &list, &has_more, &e));
+    return list.count > 0 ? str_printf("/v1/operations/%s", list.items[0]->id) : NULL;
+}
+
+/* The operation behind an answer from this path: the doors below /api name none. */
+static inline char *client_operation_at(const char *path, const struct client_answer *a)
+{
+    return str_starts_with(path, "/api/") ? client_operation_on_vm(a) : client_operation(a);
 }
 
 /* Makes something that must work; its id, which the caller frees. */

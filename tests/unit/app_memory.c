@@ -90,7 +90,7 @@ static bool try_nth(const struct act *act, long nth)
     armed = nth;
     malloc_fail_arm(nth);
     CLIENT_ANSWER a = perform(act);
-    AUTO_FREE char *operation = client_operation(&a);
+    AUTO_FREE char *operation = client_operation_at(act->path, &a);
     bool is_done = operation ? client_wait(operation) : is_right(act, &a);
     bool is_hit = malloc_fail_disarm();
 
@@ -157,6 +157,40 @@ START_TEST(a_create_on_a_network)
     world_network_prefix = 25;
     set_up();
     walk(&create);
+}
+END_TEST
+
+/* As above, on a network. */
+START_TEST(a_create_through_the_tenant_door)
+{
+    static const struct act create = { .method = "POST",
+                                       .path = "/api/v1/compute/instances",
+                                       .body = "{\"name\":\"vm\",\"flavor\":\"f\",\"imageId\":\"tiny\"}",
+                                       .undo = "/v1/vms/vm",
+                                       .stride = 101 };
+
+    world_network_prefix = 25;
+    set_up();
+    free(client_make("/v1/flavors", "{\"name\":\"f\",\"vcpus\":1,\"memory_mib\":64,\"disk_gib\":1}"));
+    walk(&create);
+}
+END_TEST
+
+/* What is left is deleted by the same door, be it the VM or its tombstone. */
+START_TEST(a_terminate_through_the_workspace_door)
+{
+    static const char vm[] = "{\"name\":\"vm\",\"image\":\"tiny\",\"vcpus\":1,\"memory_mib\":64,\"disk_gib\":1,\"networks\":[]}";
+    int quiet = 0, tried = 0;
+
+    set_up();
+    instances = count_entries("instances");
+    for (long nth = 1; quiet < QUIET_NEEDED; nth++, tried++) {
+        AUTO_FREE char *id = client_make("/v1/vms", vm);
+        AUTO_FREE char *path = str_printf("/api/v1/vms/%s", id), *verb = str_printf("%s/terminate", path);
+        const struct act terminate = { .method = "POST", .path = verb, .undo = path };
+        quiet = try_nth(&terminate, nth) ? 0 : quiet + 1;
+    }
+    tear_down(tried);
 }
 END_TEST
 
@@ -271,5 +305,6 @@ START_TEST(a_page_of_events)
 }
 END_TEST
 
-UNIT_MAIN("app_memory", a_list, a_create, a_create_on_a_network, a_keypair, a_network, an_upload, a_user, a_project, a_login,
-          a_token, a_quota_refusal, a_page_of_the_audit_log, a_page_of_events)
+UNIT_MAIN("app_memory", a_list, a_create, a_create_on_a_network, a_create_through_the_tenant_door,
+          a_terminate_through_the_workspace_door, a_keypair, a_network, an_upload, a_user, a_project, a_login, a_token,
+          a_quota_refusal, a_page_of_the_audit_log, a_page_of_events)
