@@ -129,7 +129,8 @@ static int add_to_buf(const char *text, size_t len, void *arg)
 
 static void add_json(struct buf *b, const json_t *j)
 {
-    if (json_dump_callback(j, add_to_buf, b, JSON_COMPACT | JSON_ENCODE_ANY) < 0)
+    is_out_of_memory = false;
+    if (json_dump_callback(j, add_to_buf, b, JSON_COMPACT | JSON_ENCODE_ANY) < 0 || is_out_of_memory)
         b->failed = true;
 }
 
