@@ -1,4 +1,5 @@
 """The daemon under test, and a client of it. Standard library only."""
+import contextlib
 import http.client
 import json
 import os
@@ -128,6 +129,11 @@ class Client:
         operation = self.get(path, wait=20).json
         return operation if operation["status"] in ("succeeded", "failed") else None
 
+    def ended(self, target, kind):
+        """The newest operation of this kind about it, at its end."""
+        operation = self.get("/v1/operations", target=target, kind=kind).json["operations"][0]
+        return eventually(lambda: self._ended(f"/v1/operations/{operation['id']}"), f"the end of {kind} of {target}")
+
     def done(self, answer):
         operation = self.wait(answer)
         assert operation["status"] == "succeeded", operation
@@ -240,6 +246,19 @@ class Daemon(Client):
 
     def restart(self):
         self.stop()
+        self.start()
+
+    def dies_of(self, method, path, body=None):
+        """A failpoint ends it, perhaps sooner than the answer leaves; what was asked is committed in either case."""
+        with contextlib.suppress(ConnectionError, http.client.HTTPException):
+            self.call(method, path, body)
+        assert self.process.wait(DEADLINE_S) == -signal.SIGKILL
+
+    def comes_back(self):
+        """A new life after kill or death; nothing is armed."""
+        self.arm("")
+        self.process.stdout.close()
+        self.log.close()
         self.start()
 
     def log_text(self):

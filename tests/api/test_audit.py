@@ -3,11 +3,10 @@ import base64
 import datetime
 import itertools
 import sqlite3
-import urllib.parse
 
 import pytest
 
-from client import PASSWORD, eventually
+from client import eventually
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJvZ5gq5xV4K7v1l0bKx8m8Q0N0mB5B2T0Jx2Qh1d0aB"
 VM = {"image": "tiny", "vcpus": 1, "memory_mib": 64, "disk_gib": 1}
@@ -290,7 +289,7 @@ def test_secrets_stay_where_they_belong(own):
     pair = ann.post("/v1/keypairs", {"name": "k", "type": "ed25519"}).json
     secrets[pair["private_key"].splitlines()[2]] = set()
     user_data = "#cloud-config\npassword: " + planted("user-data", "vm_seed")
-    vm = ann.create("a", user_data=user_data, keypair="k", networks=[])["id"]
+    ann.create("a", user_data=user_data, keypair="k", networks=[])
     assert ann.post("/v1/vms", {"name": "b", **VM, "user_data": planted("refused-data") * 10000}).status in (400, 413)
     url = f"http://{planted('url-user')}:{planted('url-password')}@127.0.0.1:1/x"
     assert ann.post("/v1/images/import", {"name": "i", "url": url}).status == 400

@@ -115,9 +115,7 @@ def kill(daemon):
     """As a crash would, and the next start."""
     daemon.process.send_signal(signal.SIGKILL)
     daemon.process.wait()
-    daemon.process.stdout.close()
-    daemon.log.close()
-    daemon.start()
+    daemon.comes_back()
 
 
 def create(daemon, names):

@@ -105,13 +105,9 @@ def test_dying_anywhere(own, web, tmp_path):
     assert len(points) >= 16, points
     for i, point in enumerate(points):
         own.arm(f"{point}=die")
-        answer = begin(own, f"image-{i}", url)
-        assert own.process.wait(60) == -9, point
-        own.process.stdout.close()
-        own.log.close()
-        own.arm("")
-        own.start()
-        operation = own.wait(answer)
+        own.dies_of("POST", "/v1/images/import", {"name": f"image-{i}", "url": url})
+        own.comes_back()
+        operation = own.ended(own.get(f"/v1/images/image-{i}").json["id"], "image.import")
         image = own.get(f"/v1/images/image-{i}").json
         assert (operation["status"], image["status"]) == ("succeeded", "active"), (point, operation)
         assert files_of(own, image) == [".qcow2"], point

@@ -1,6 +1,4 @@
 """A database that is lost: made anew from the sidecars, it answers as before. And what cannot be made anew is said."""
-import contextlib
-import http.client
 import json
 import sqlite3
 import stat
@@ -148,13 +146,8 @@ def test_sidecars_follow_their_rows(own):
 def test_a_death_while_a_sidecar_is_written(own, point):
     own.create("a")
     own.arm(f"{point}=die")
-    with contextlib.suppress(ConnectionError, http.client.HTTPException):  # it may die before it has answered, but not before the commit
-        own.patch("/v1/vms/a", {"tags": ["late"]})
-    assert own.process.wait(60) != 0
-    own.process.stdout.close()
-    own.log.close()
-    own.arm("")
-    own.start()
+    own.dies_of("PATCH", "/v1/vms/a", {"tags": ["late"]})
+    own.comes_back()
     settled(own)
     assert json.loads((own.instance(own.show("a")["id"]) / "vm.json").read_text())["tags"] == ["late"]
 

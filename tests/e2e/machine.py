@@ -1,6 +1,5 @@
 """A daemon on the private libvirt, and what virsh and the file system say beside it."""
 import os
-import signal
 import sqlite3
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -115,16 +114,9 @@ class Machine(Daemon):
         self.process.kill()
         self.process.wait()
 
-    def dies(self):
-        """A failpoint ends it."""
-        assert self.process.wait(60) == -signal.SIGKILL
-
-    def comes_back(self):
-        """A new life after kill or death; nothing is armed."""
-        self.arm("")
-        self.process.stdout.close()
-        self.log.close()
-        self.start()
+    def made(self, name):
+        """The operation that was to make the VM, at its end."""
+        return self.ended(self.show(name)["id"], "vm.create")
 
 
 def running(directory, tiny, **settings):

@@ -55,34 +55,34 @@ def test_refusal(daemon, name, point):
 @pytest.mark.parametrize("point", EFFECTS)
 def test_death(daemon, name, point):
     daemon.arm(f"{point}=die")
-    answer = daemon.post("/v1/vms", daemon.body(name))
-    daemon.dies()
+    daemon.dies_of("POST", "/v1/vms", daemon.body(name))
     daemon.comes_back()
-    if daemon.wait(answer)["status"] == "succeeded":
+    operation = daemon.made(name)
+    vm_id = operation["target"]
+    if operation["status"] == "succeeded":
         assert daemon.status(name) == "running"
-        assert domain_state(answer.json["id"])[0] == "running"
+        assert domain_state(vm_id)[0] == "running"
     else:
-        is_error_with_nothing_behind(daemon, name, answer.json["id"])
-    daemon.removes_cleanly(answer.json["id"])
+        is_error_with_nothing_behind(daemon, name, vm_id)
+    daemon.removes_cleanly(vm_id)
 
 
 @pytest.mark.parametrize("point", UNDOING)
 def test_death_while_undoing(daemon, name, point):
     daemon.arm(f"virt.start.after=error(hypervisor);{point}=die")
-    answer = daemon.post("/v1/vms", daemon.body(name))
-    daemon.dies()
+    daemon.dies_of("POST", "/v1/vms", daemon.body(name))
     daemon.comes_back()
-    assert daemon.wait(answer)["status"] == "failed"
-    is_error_with_nothing_behind(daemon, name, answer.json["id"])
-    daemon.removes_cleanly(answer.json["id"])
+    operation = daemon.made(name)
+    assert operation["status"] == "failed"
+    is_error_with_nothing_behind(daemon, name, operation["target"])
+    daemon.removes_cleanly(operation["target"])
 
 
 @pytest.mark.parametrize("point", [p for p in UNDOING if not p.startswith("job.undo")])
 def test_death_while_deleting(daemon, name, point):
     vm = daemon.create(name)
     daemon.arm(f"{point}=die")
-    daemon.delete(f"/v1/vms/{name}")
-    daemon.dies()
+    daemon.dies_of("DELETE", f"/v1/vms/{name}")
     daemon.comes_back()
     eventually(lambda: daemon.get(f"/v1/vms/{name}").status == 404, "the delete is finished")
     daemon.is_gone(vm["id"])
