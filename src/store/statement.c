@@ -40,7 +40,7 @@ static const struct {
 
 static bool is_out_of_space(sqlite3 *db, int rc)
 {
-    int errnum = (rc & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(db) : 0;
+    int errnum = db && (rc & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(db) : 0;
 
     return errnum == ENOSPC || errnum == EDQUOT;
 }
@@ -55,13 +55,18 @@ int stmt_failed(sqlite3 *db, int rc, struct err *e)
             err_set(e, failures[i].code, "%s", failures[i].msg);
             break;
         }
-    return err_detail(e, "SQLite %d: %s", rc, sqlite3_errmsg(db));
+    return err_detail(e, "SQLite %d: %s", rc, db ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
+}
+
+static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out)
+{
+    return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
 }
 
 static int prepare_table(sqlite3_stmt **out, const struct stmt_table *table, sqlite3 *db, struct err *e)
 {
     for (int i = 0; i < table->count; i++) {
-        int rc = sqlite3_prepare_v3(db, table->sql[i], -1, SQLITE_PREPARE_PERSISTENT, &out[i], NULL);
+        int rc = prepare(db, table->sql[i], &out[i]);
 
         if (rc != SQLITE_OK) {
             stmt_failed(db, rc, e);
@@ -71,23 +76,15 @@ static int prepare_table(sqlite3_stmt **out, const struct stmt_table *table, sql
     return 0;
 }
 
-static void drop_changes(sqlite3_stmt **stmts, int count)
-{
-    for (int i = 0; i < count; i++)
-        if (!sqlite3_stmt_readonly(stmts[i]))
-            (void)sqlite3_finalize(TAKE(stmts[i]));
-}
-
 int stmt_set_init(struct stmt_set *set, sqlite3 *db, bool is_reader, struct err *e)
 {
+    set->reader = is_reader ? db : NULL;
     for (int m = 0; m < STMT_MODULE_COUNT; m++) {
         set->of[m] = calloc((size_t)stmt_tables[m]->count, sizeof(*set->of[m]));
         if (!set->of[m])
             return err_set(e, ERR_NO_MEMORY, "out of memory");
-        if (prepare_table(set->of[m], stmt_tables[m], db, e) < 0)
+        if ((!is_reader || m == STMT_TXN) && prepare_table(set->of[m], stmt_tables[m], db, e) < 0)
             return -1;
-        if (is_reader)
-            drop_changes(set->of[m], stmt_tables[m]->count);
     }
     return 0;
 }
@@ -101,10 +98,28 @@ void stmt_set_done(struct stmt_set *set)
     }
 }
 
+/* Why this thread's last stmt_use gave nothing. */
+static _Thread_local int missing_rc;
+
+static int prepare_read(sqlite3 *db, const char *sql, sqlite3_stmt **out)
+{
+    int rc = prepare(db, sql, out);
+
+    if (rc != SQLITE_OK || sqlite3_stmt_readonly(*out))
+        return rc;
+    (void)sqlite3_finalize(TAKE(*out));
+    return SQLITE_READONLY;
+}
+
 sqlite3_stmt *stmt_use(struct txn *t, enum stmt_module module, int index)
 {
+    const struct stmt_set *set = &t->conn->statements;
+    sqlite3_stmt **at = &set->of[module][index];
+
     assert(index < stmt_tables[module]->count);
-    return t->conn->statements.of[module][index];
+    if (!*at)
+        missing_rc = prepare_read(set->reader, stmt_tables[module]->sql[index], at);
+    return *at;
 }
 
 void stmt_bind_at(sqlite3_stmt *st, int index, struct value v)
@@ -137,7 +152,8 @@ int stmt_row(sqlite3_stmt *st, struct err *e)
     int rc;
 
     if (!st)
-        return err_set(e, ERR_INTERNAL, "a change inside a read transaction");
+        return missing_rc == SQLITE_READONLY ? err_set(e, ERR_INTERNAL, "a change inside a read transaction")
+                                             : stmt_failed(NULL, missing_rc, e);
     /* SQLite ends a transaction by itself when the disk is full or an I/O error hits: what came next would commit alone. */
     if (sqlite3_get_autocommit(db))
         return err_set(e, ERR_INTERNAL, "the transaction was rolled back by an earlier failure");

@@ -47,15 +47,18 @@ extern const struct stmt_table *const stmt_tables[STMT_MODULE_COUNT];
 
 /* The statements of one connection. */
 struct stmt_set {
+    sqlite3 *reader; /* NULL: the writer's */
     sqlite3_stmt **of[STMT_MODULE_COUNT];
 };
-/* Prepares every statement; with is_reader those that change something are dropped again, to save their memory. */
+/* The writer's are all prepared now, so that a wrong one is found at the start. A reader's are prepared when they are first used:
+ * few readers ever need many, and each statement is some KiB. But a transaction's own are always there: to roll back must not
+ * want memory. */
 int stmt_set_init(struct stmt_set *set, sqlite3 *db, bool is_reader, struct err *e);
 void stmt_set_done(struct stmt_set *set);
 
 /* Borrowed from the transaction's connection until the scope ends:
  *     AUTO_STMT st = stmt_use(t, STMT_VM, VM_DELETE);
- * NULL for a change inside a read transaction: the functions below cope, and stepping it is ERR_INTERNAL. */
+ * NULL for a change inside a read transaction, or without memory: the functions below cope, and stepping it says which. */
 sqlite3_stmt *stmt_use(struct txn *t, enum stmt_module module, int index);
 static inline void stmt_leave(sqlite3_stmt **st)
 {
@@ -126,7 +129,7 @@ int stmt_run_unique(sqlite3_stmt *st, const struct unique_rule *rules, struct er
 /* How many rows the last stmt_run changed. */
 int stmt_changes(sqlite3_stmt *st);
 
-/* The failure `rc` of this connection as an error; -1. */
+/* The failure `rc` of this connection (NULL: one that is not at hand) as an error; -1. */
 int stmt_failed(sqlite3 *db, int rc, struct err *e);
 
 #endif
