@@ -101,7 +101,7 @@ static int scope_to(struct core *c, struct actor *who, const char *ref, struct e
     AUTO(project) p = NULL;
     AUTO(txn) t = NULL;
 
-    if (txn_read(c->store, &t, e) < 0 || store_project_get(t, who->is_admin ? NULL : who->user_id, ref, &p, e) < 0)
+    if (txn_read(c->store, &t, e) < 0 || store_project_get(t, identity_own(who), ref, &p, e) < 0)
         return -1;
     if (!who->is_admin && !str_equal(p->id, who->project))
         return err_set_field(e, ERR_FORBIDDEN, "project", "the token is for another project than '%s'", p->name);
@@ -142,7 +142,7 @@ int identity_enter(struct core *c, struct actor *who, const char *project, struc
     AUTO(txn) t = NULL;
     unsigned roles = who->roles;
 
-    if (txn_read(c->store, &t, e) < 0 || store_project_get(t, who->is_admin ? NULL : who->user_id, project, &p, e) < 0)
+    if (txn_read(c->store, &t, e) < 0 || store_project_get(t, identity_own(who), project, &p, e) < 0)
         return -1;
     if (!who->is_admin && !str_equal(p->id, who->project) && roles_in(t, who, p, &roles, e) < 0)
         return -1;

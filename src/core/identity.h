@@ -10,6 +10,13 @@
 /* Whom a grant lets in, but for request_id and address. False: none of its roles is left. */
 bool identity_of_grant(const struct token_grant *g, struct actor *out);
 
+/* Whose users and projects are found: NULL, everybody's, by administrators; others find themselves, and what they have a role in.
+ */
+static inline const char *identity_own(const struct actor *who)
+{
+    return who->is_admin ? NULL : who->user_id;
+}
+
 /* Names of users and projects: printable, not like an id, fit for a path and for ?project=. `max` in bytes. */
 int identity_check_name(const char *name, size_t max, struct err *e);
 int identity_check_description(const char *text, struct err *e);

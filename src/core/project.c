@@ -14,12 +14,6 @@
 
 /* ---- projects ---- */
 
-/* Those who are no administrators find what they have a role in. */
-static const char *scope_of(const struct actor *who)
-{
-    return who->is_admin ? NULL : who->user_id;
-}
-
 static int check_change(const struct project_change *change, struct err *e)
 {
     if (change->name && identity_check_name(change->name, PROJECT_NAME_MAX, e) < 0)
@@ -141,7 +135,7 @@ int project_get(struct core *c, const struct actor *who, const char *ref, struct
 {
     AUTO(txn) t = NULL;
 
-    return txn_read(c->store, &t, e) < 0 ? -1 : store_project_get(t, scope_of(who), ref, out, e);
+    return txn_read(c->store, &t, e) < 0 ? -1 : store_project_get(t, identity_own(who), ref, out, e);
 }
 
 int project_list(struct core *c, const struct actor *who, const char *marker, uint32_t limit, struct project_list *out,
@@ -149,7 +143,7 @@ int project_list(struct core *c, const struct actor *who, const char *marker, ui
 {
     AUTO(txn) t = NULL;
 
-    return txn_read(c->store, &t, e) < 0 ? -1 : store_project_list(t, scope_of(who), marker, limit, out, has_more, e);
+    return txn_read(c->store, &t, e) < 0 ? -1 : store_project_list(t, identity_own(who), marker, limit, out, has_more, e);
 }
 
 static int refuse_used(struct txn *t, const struct project *p, struct err *e)
@@ -262,7 +256,7 @@ int role_assignments(struct core *c, const struct actor *who, const char *user, 
     AUTO(txn) t = NULL;
     AUTO(user) u = NULL;
     AUTO(project) p = NULL;
-    const char *whose = scope_of(who);
+    const char *whose = identity_own(who);
 
     if (txn_read(c->store, &t, e) < 0 || (user && store_user_get(t, user, &u, e) < 0) ||
         (project && store_project_get(t, whose, project, &p, e) < 0))

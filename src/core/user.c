@@ -27,12 +27,6 @@ struct user_draft {
 
 /* ---- who may ---- */
 
-/* Those who are no administrators find themselves only. */
-static const char *scope_of(const struct actor *who)
-{
-    return who->is_admin ? NULL : who->user_id;
-}
-
 static int find(struct txn *t, const struct actor *who, const char *ref, struct user **out, struct err *e)
 {
     AUTO(user) u = NULL;
@@ -238,7 +232,7 @@ int user_list(struct core *c, const struct actor *who, const char *marker, uint3
 {
     AUTO(txn) t = NULL;
 
-    return txn_read(c->store, &t, e) < 0 ? -1 : store_user_list(t, scope_of(who), marker, limit, out, has_more, e);
+    return txn_read(c->store, &t, e) < 0 ? -1 : store_user_list(t, identity_own(who), marker, limit, out, has_more, e);
 }
 
 int user_delete(struct core *c, const struct actor *who, const char *ref, struct err *e)

@@ -84,18 +84,11 @@ int store_audit_list(struct txn *t, const struct audit_query *q, struct audit_li
     return 0;
 }
 
-static int prune(struct txn *t, int index, int64_t limit, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_AUDIT, index);
-
-    BIND(st, value_int(limit));
-    return stmt_run(st, e);
-}
-
 int store_audit_prune(struct txn *t, int64_t before_ms, uint64_t keep, struct err *e)
 {
     FAILPOINT(e, "store.audit_prune.before");
-    if (prune(t, AUDIT_PRUNE_OLD, before_ms, e) < 0 || prune(t, AUDIT_PRUNE_BEYOND, stmt_count(keep), e) < 0)
+    if (prune(t, STMT_AUDIT, AUDIT_PRUNE_OLD, before_ms, e) < 0 ||
+        prune(t, STMT_AUDIT, AUDIT_PRUNE_BEYOND, stmt_count(keep), e) < 0)
         return -1;
     FAILPOINT(e, "store.audit_prune.after");
     return 0;

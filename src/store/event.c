@@ -7,19 +7,13 @@
 
 #define EVENT_COLUMNS "seq, at_ms, type, project, resource, payload"
 
-static const struct column event_columns[] = {
+static const struct column event_record_columns[] = {
     COLUMN(COLUMN_I64, event_record, seq),         COLUMN(COLUMN_I64, event_record, at_ms),
     COLUMN(COLUMN_STRING, event_record, type),     COLUMN(COLUMN_CHARS, event_record, project),
     COLUMN(COLUMN_STRING, event_record, resource), COLUMN(COLUMN_STRING, event_record, payload),
 };
 
-static void free_event(void *record)
-{
-    event_record_free(record);
-}
-
-static const struct row_type event_type = { event_columns, (int)ARRAY_LEN(event_columns), sizeof(struct event_record),
-                                            free_event };
+DEFINE_ROW_TYPE(event_record);
 
 enum { EVENT_ADD, EVENT_LIST, EVENT_LIST_OF, EVENT_OLDEST, EVENT_NEWEST, EVENT_PRUNE_OLD, EVENT_PRUNE_BEYOND, EVENT_STMT_COUNT };
 
@@ -92,25 +86,18 @@ int store_event_list(struct txn *t, const struct event_query *q, struct event_re
         BIND(st, value_int(stmt_count(q->since)), page_limit(q->limit), value_text(q->types), value_text(q->project));
     else
         BIND(st, value_int(stmt_count(q->since)), page_limit(q->limit), value_text(q->types));
-    if (page_read(st, &event_type, q->limit, &page, e) < 0)
+    if (page_read(st, &event_record_type, q->limit, &page, e) < 0)
         return -1;
     *out = (struct event_record_list){ (struct event_record **)page.items, page.count };
     *has_more = page.has_more;
     return 0;
 }
 
-static int prune(struct txn *t, int index, int64_t limit, struct err *e)
-{
-    AUTO_STMT st = stmt_use(t, STMT_EVENT, index);
-
-    BIND(st, value_int(limit));
-    return stmt_run(st, e);
-}
-
 int store_event_prune(struct txn *t, int64_t before_ms, uint64_t keep, struct err *e)
 {
     FAILPOINT(e, "store.event_prune.before");
-    if (prune(t, EVENT_PRUNE_OLD, before_ms, e) < 0 || prune(t, EVENT_PRUNE_BEYOND, stmt_count(keep), e) < 0)
+    if (prune(t, STMT_EVENT, EVENT_PRUNE_OLD, before_ms, e) < 0 ||
+        prune(t, STMT_EVENT, EVENT_PRUNE_BEYOND, stmt_count(keep), e) < 0)
         return -1;
     FAILPOINT(e, "store.event_prune.after");
     return 0;

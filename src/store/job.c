@@ -375,8 +375,5 @@ int store_job_count_open(struct txn *t, uint64_t *out, struct err *e)
 {
     AUTO_STMT st = stmt_use(t, STMT_JOB, JOB_COUNT_OPEN);
 
-    if (stmt_row(st, e) < 0)
-        return -1;
-    *out = (uint64_t)sqlite3_column_int64(st, 0);
-    return 0;
+    return stmt_number(st, out, e);
 }

@@ -148,10 +148,7 @@ static int count(struct txn *t, int index, const char *network, uint64_t *out, s
     AUTO_STMT st = stmt_use(t, STMT_PORT, index);
 
     BIND(st, value_text(network));
-    if (stmt_row(st, e) < 0)
-        return -1;
-    *out = (uint64_t)sqlite3_column_int64(st, 0);
-    return 0;
+    return stmt_number(st, out, e);
 }
 
 int store_port_count_by_network(struct txn *t, const char *network, uint64_t *out, struct err *e)

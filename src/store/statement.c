@@ -168,6 +168,14 @@ int stmt_run(sqlite3_stmt *st, struct err *e)
     return stmt_row(st, e) < 0 ? -1 : 0;
 }
 
+int stmt_number(sqlite3_stmt *st, uint64_t *out, struct err *e)
+{
+    if (stmt_row(st, e) < 0)
+        return -1;
+    *out = (uint64_t)sqlite3_column_int64(st, 0);
+    return 0;
+}
+
 int stmt_name_taken(const char *name, struct err *e)
 {
     return err_set_field(e, ERR_NAME_TAKEN, "name", "the name '%s' is taken", name);

@@ -113,6 +113,8 @@ void stmt_bind(sqlite3_stmt *st, const struct value *values, int count);
 
 /* 1: a row; 0: no more; -1: failed. */
 int stmt_row(sqlite3_stmt *st, struct err *e);
+/* The one number of one row: a count. */
+int stmt_number(sqlite3_stmt *st, uint64_t *out, struct err *e);
 /* A statement that returns no row. */
 int stmt_run(sqlite3_stmt *st, struct err *e);
 /* The insert or update of a row whose unique index is one of names: ERR_NAME_TAKEN with field "name". */

@@ -467,8 +467,5 @@ int store_vm_count_by_image(struct txn *t, const char *image, uint64_t *out, str
     AUTO_STMT st = stmt_use(t, STMT_VM, VM_COUNT_BY_IMAGE);
 
     BIND(st, value_text(image));
-    if (stmt_row(st, e) < 0)
-        return -1;
-    *out = (uint64_t)sqlite3_column_int64(st, 0);
-    return 0;
+    return stmt_number(st, out, e);
 }

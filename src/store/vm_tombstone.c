@@ -129,10 +129,7 @@ static int count(struct txn *t, const char *project, const char *words, uint64_t
     AUTO_STMT st = stmt_use(t, STMT_VM_TOMBSTONE, project ? COUNT_OF_PROJECT : COUNT_OF_ALL);
 
     BIND(st, value_text(project), value_text(words));
-    if (stmt_row(st, e) < 0)
-        return -1;
-    *out = (uint64_t)sqlite3_column_int64(st, 0);
-    return 0;
+    return stmt_number(st, out, e);
 }
 
 int store_vm_page(struct txn *t, const struct vm_page_filter *f, struct vm_list *out, uint64_t *total, struct err *e)
