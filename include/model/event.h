@@ -37,7 +37,6 @@ struct event_record {
 void event_record_free(struct event_record *r);
 DEFINE_AUTO(event_record, event_record_free)
 DEFINE_LIST(event_record)
-#define AUTO_EVENT_RECORD_LIST AUTO_LIST(event_record)
 
 /* A line of the audit log as its row has it; owned strings. */
 struct audit_line {
@@ -51,7 +50,6 @@ struct audit_line {
 void audit_line_free(struct audit_line *l);
 DEFINE_AUTO(audit_line, audit_line_free)
 DEFINE_LIST(audit_line)
-#define AUTO_AUDIT_LINE_LIST AUTO_LIST(audit_line)
 
 /* Which lines; strings borrowed, NULL: any. */
 struct audit_query {

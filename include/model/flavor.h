@@ -21,6 +21,5 @@ struct flavor {
 void flavor_free(struct flavor *f);
 DEFINE_AUTO(flavor, flavor_free)
 DEFINE_LIST(flavor)
-#define AUTO_FLAVOR_LIST AUTO_LIST(flavor)
 
 #endif

@@ -98,9 +98,5 @@ DEFINE_LIST(user)
 DEFINE_LIST(project)
 DEFINE_LIST(role_assignment)
 DEFINE_LIST(token)
-#define AUTO_USER_LIST            AUTO_LIST(user)
-#define AUTO_PROJECT_LIST         AUTO_LIST(project)
-#define AUTO_ROLE_ASSIGNMENT_LIST AUTO_LIST(role_assignment)
-#define AUTO_TOKEN_LIST           AUTO_LIST(token)
 
 #endif

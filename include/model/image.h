@@ -41,7 +41,6 @@ struct image {
 void image_free(struct image *i);
 DEFINE_AUTO(image, image_free)
 DEFINE_LIST(image)
-#define AUTO_IMAGE_LIST AUTO_LIST(image)
 
 enum { IMAGE_PROPERTIES_MAX = 64 };
 

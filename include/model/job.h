@@ -45,6 +45,5 @@ struct job {
 void job_free(struct job *j);
 DEFINE_AUTO(job, job_free)
 DEFINE_LIST(job)
-#define AUTO_JOB_LIST AUTO_LIST(job)
 
 #endif

@@ -24,6 +24,5 @@ struct keypair {
 void keypair_free(struct keypair *k);
 DEFINE_AUTO(keypair, keypair_free)
 DEFINE_LIST(keypair)
-#define AUTO_KEYPAIR_LIST AUTO_LIST(keypair)
 
 #endif

@@ -44,7 +44,6 @@ struct network {
 void network_free(struct network *n);
 DEFINE_AUTO(network, network_free)
 DEFINE_LIST(network)
-#define AUTO_NETWORK_LIST AUTO_LIST(network)
 
 /* How many of a network's addresses have their DHCP entry from the beginning: all of a /22, the first ones of a larger network.
  */

@@ -61,7 +61,6 @@ void fault_done(struct fault *f); /* frees the strings; no fault again */
 struct port;
 void port_free(struct port *p);
 DEFINE_LIST(port)
-#define AUTO_PORT_LIST AUTO_LIST(port)
 
 struct vm {
     uuid_text id; /* also the domain's UUID */
@@ -97,7 +96,6 @@ struct vm {
 void vm_free(struct vm *vm);
 DEFINE_AUTO(vm, vm_free)
 DEFINE_LIST(vm)
-#define AUTO_VM_LIST AUTO_LIST(vm)
 
 /* What the guest finds when it boots first: written to the seed. Kept as long as the VM: it may be rebuilt. */
 struct vm_seed {

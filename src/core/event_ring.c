@@ -83,7 +83,7 @@ static int ring_begin(struct event_ring *ring, struct err *e)
 static int ring_read(struct event_ring *ring, bool *has_more, struct err *e)
 {
     const struct event_query q = { .since = ring->last, .limit = RING_READ }; /* `last` is changed by this thread alone */
-    AUTO_EVENT_RECORD_LIST list = { 0 };
+    AUTO_LIST(event_record) list = { 0 };
     AUTO(txn) t = NULL;
 
     if (txn_read(ring->store, &t, e) < 0 || store_event_list(t, &q, &list, has_more, e) < 0)

@@ -187,7 +187,7 @@ int image_recover(struct core *c, struct err *e)
     if (txn_write(c->store, &t, e) < 0)
         return -1;
     while (has_more) {
-        AUTO_IMAGE_LIST list = { 0 };
+        AUTO_LIST(image) list = { 0 };
 
         if (store_image_list(t, NULL, marker[0] ? marker : NULL, 1000, &list, &has_more, e) < 0)
             return -1;

@@ -115,7 +115,7 @@ int login_begin(struct core *c, const struct login_request *want, void (*done)(v
 /* The only one there is. */
 static int find_only_project(struct txn *t, const char *user, hex32_text out, struct err *e)
 {
-    AUTO_PROJECT_LIST all = { 0 };
+    AUTO_LIST(project) all = { 0 };
     unsigned count = 0;
     bool has_more;
 

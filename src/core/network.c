@@ -24,7 +24,7 @@
 /* What the host uses and what rows have promised, in one array; the caller frees it. */
 static int list_taken(const struct change *ch, struct cidr **out, size_t *count, struct err *e)
 {
-    AUTO_NETWORK_LIST rows = { 0 };
+    AUTO_LIST(network) rows = { 0 };
     AUTO_FREE struct cidr *taken = NULL;
     struct cidr *more;
     size_t n = 0;
@@ -74,7 +74,7 @@ static bool shares_macs(const struct network_list *in, const char *id)
 /* Ports' MACs are made of it, and are unique on this host. */
 static int choose_id(struct txn *t, uuid_text out, struct err *e)
 {
-    AUTO_NETWORK_LIST all = { 0 };
+    AUTO_LIST(network) all = { 0 };
 
     if (store_network_all(t, &all, e) < 0)
         return -1;

@@ -98,7 +98,7 @@ int network_activate(struct core *c, const struct network *n, struct err *e)
 int network_listen_all(struct core *c, struct err *e)
 {
     AUTO(txn) t = NULL;
-    AUTO_NETWORK_LIST all = { 0 };
+    AUTO_LIST(network) all = { 0 };
     struct network_range range;
 
     if (txn_read(c->store, &t, e) < 0 || store_network_all(t, &all, e) < 0)

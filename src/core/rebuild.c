@@ -103,9 +103,9 @@ static int fill(const struct rebuilding *b, struct err *e)
 static int has_records(struct store *s, bool *out, struct err *e)
 {
     AUTO(txn) t = NULL;
-    AUTO_IMAGE_LIST images = { 0 };
-    AUTO_NETWORK_LIST networks = { 0 };
-    AUTO_KEYPAIR_LIST keypairs = { 0 };
+    AUTO_LIST(image) images = { 0 };
+    AUTO_LIST(network) networks = { 0 };
+    AUTO_LIST(keypair) keypairs = { 0 };
     struct vm_promises vms = { 0 };
     bool has_more;
 

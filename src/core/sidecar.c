@@ -209,7 +209,7 @@ static int catch_up_vms(struct core *c, struct err *e)
 static int catch_up_networks(struct core *c, struct err *e)
 {
     AUTO(txn) t = NULL;
-    AUTO_NETWORK_LIST all = { 0 };
+    AUTO_LIST(network) all = { 0 };
 
     if (txn_read(c->store, &t, e) < 0 || store_network_all(t, &all, e) < 0)
         return -1;
@@ -224,7 +224,7 @@ static int catch_up_networks(struct core *c, struct err *e)
 static int catch_up_image_page(struct core *c, uuid_text marker, bool *has_more, struct err *e)
 {
     AUTO(txn) t = NULL;
-    AUTO_IMAGE_LIST list = { 0 };
+    AUTO_LIST(image) list = { 0 };
 
     if (txn_read(c->store, &t, e) < 0 || store_image_list(t, NULL, marker[0] ? marker : NULL, LIST_LIMIT, &list, has_more, e) < 0)
         return -1;
@@ -240,7 +240,7 @@ static int catch_up_image_page(struct core *c, uuid_text marker, bool *has_more,
 static int catch_up_keypair_page(struct core *c, uuid_text marker, bool *has_more, struct err *e)
 {
     AUTO(txn) t = NULL;
-    AUTO_KEYPAIR_LIST list = { 0 };
+    AUTO_LIST(keypair) list = { 0 };
 
     if (txn_read(c->store, &t, e) < 0 ||
         store_keypair_list(t, NULL, marker[0] ? marker : NULL, LIST_LIMIT, &list, has_more, e) < 0)

@@ -195,7 +195,7 @@ static int hand_over(struct port_list *found, const struct vm_list *vms, struct 
 int store_port_attach(struct txn *t, const struct vm_list *vms, struct err *e)
 {
     AUTO_FREE char *ids = ids_of(vms);
-    AUTO_PORT_LIST found = { 0 };
+    AUTO_LIST(port) found = { 0 };
 
     if (!ids)
         return err_set(e, ERR_NO_MEMORY, "out of memory");

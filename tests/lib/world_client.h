@@ -243,7 +243,7 @@ static inline char *client_operation_on_vm(const struct client_answer *a)
     AUTO_FREE char *id = a->status / 100 == 2 && a->body.len > 0 ? client_member(a, "id") : NULL;
     const struct job_filter newest = { .target = id, .limit = 1 };
     AUTO(txn) t = NULL;
-    AUTO_JOB_LIST list = { 0 };
+    AUTO_LIST(job) list = { 0 };
     bool has_more;
 
     if (!id)

@@ -236,9 +236,9 @@ START_TEST(a_revoked_token_is_gone)
     struct actor second = { .user = "" };
     struct actor all = who;
     AUTO(token) k = NULL;
-    AUTO_TOKEN_LIST own = { 0 };
-    AUTO_TOKEN_LIST every = { 0 };
-    AUTO_TOKEN_LIST none = { 0 };
+    AUTO_LIST(token) own = { 0 };
+    AUTO_LIST(token) every = { 0 };
+    AUTO_LIST(token) none = { 0 };
     bool has_more;
 
     set_up("member");

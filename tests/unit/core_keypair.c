@@ -300,7 +300,7 @@ START_TEST(a_made_pair_is_in_one_answer_only)
 {
     AUTO_ONCE once = { .key = NULL };
     AUTO_ONCE with_key = { .key = "k1", .request = "POST /v1/keypairs", .body_sha256 = "a" };
-    AUTO_KEYPAIR_LIST list = { 0 };
+    AUTO_LIST(keypair) list = { 0 };
     bool has_more = true;
 
     core_lab_set_up();

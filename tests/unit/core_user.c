@@ -138,9 +138,9 @@ END_TEST
 START_TEST(each_sees_what_it_may)
 {
     struct login_result made;
-    AUTO_USER_LIST users = { 0 };
-    AUTO_PROJECT_LIST projects = { 0 };
-    AUTO_ROLE_ASSIGNMENT_LIST roles = { 0 };
+    AUTO_LIST(user) users = { 0 };
+    AUTO_LIST(project) projects = { 0 };
+    AUTO_LIST(role_assignment) roles = { 0 };
     AUTO(project) p = NULL;
     bool has_more;
 

@@ -127,7 +127,7 @@ static struct job *only_job(struct txn *t)
     struct job_filter all = { .limit = 10 };
     struct job *j = NULL;
     bool has_more;
-    AUTO_JOB_LIST list = { 0 };
+    AUTO_LIST(job) list = { 0 };
 
     must(store_job_list(t, &all, &list, &has_more, &e) == 0 && list.count <= 1);
     if (list.count == 1)

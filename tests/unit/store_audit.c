@@ -43,7 +43,7 @@ static void add_five(void)
 /* The numbers of what a query finds, and whether there is more: "5,4+". */
 static void assert_finds(struct audit_query q, const char *expected)
 {
-    AUTO_AUDIT_LINE_LIST list = { 0 };
+    AUTO_LIST(audit_line) list = { 0 };
     AUTO_BUF seen = { 0 };
     bool has_more = false;
 
@@ -58,7 +58,7 @@ static void assert_finds(struct audit_query q, const char *expected)
 
 START_TEST(every_column_comes_back)
 {
-    AUTO_AUDIT_LINE_LIST list = { 0 };
+    AUTO_LIST(audit_line) list = { 0 };
     const struct audit_query q = { .limit = 1 };
     const struct audit_line *l;
     bool has_more = true;
@@ -88,7 +88,7 @@ START_TEST(a_line_is_of_now)
 {
     const struct actor who = { .user = "ann" };
     const struct audit a = { .actor = &who, .action = "a", .resource_type = "vm", .resource = "r", .outcome = "accepted" };
-    AUTO_AUDIT_LINE_LIST list = { 0 };
+    AUTO_LIST(audit_line) list = { 0 };
     int64_t before_ms = clock_wall_ms();
     bool has_more;
 
@@ -106,7 +106,7 @@ END_TEST
 
 START_TEST(pages_go_back_in_time)
 {
-    AUTO_AUDIT_LINE_LIST list = { 0 };
+    AUTO_LIST(audit_line) list = { 0 };
     bool has_more;
 
     lab_open_memory();

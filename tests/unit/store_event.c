@@ -111,7 +111,7 @@ END_TEST
 START_TEST(they_are_read_in_order_behind_a_number)
 {
     const struct event ev = { .type = "vm.created", .project = "p", .resource = "r", .payload = "{\"a\":1}" };
-    AUTO_EVENT_RECORD_LIST list = { 0 };
+    AUTO_LIST(event_record) list = { 0 };
     struct event_query q = { .since = 1, .limit = 2 };
     bool has_more;
 

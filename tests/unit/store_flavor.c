@@ -11,7 +11,7 @@ START_TEST(the_first_four_are_there)
         { .name = (char *)"large", .vcpus = 4, .memory_mib = 8192, .disk_gib = 80 },
         { .name = (char *)"xlarge", .vcpus = 8, .memory_mib = 16384, .disk_gib = 160 },
     };
-    AUTO_FLAVOR_LIST list = { 0 };
+    AUTO_LIST(flavor) list = { 0 };
 
     lab_open_memory();
     LAB_READ(store_flavor_list(t, &list, &e));

@@ -92,7 +92,7 @@ END_TEST
 
 START_TEST(a_project_sees_its_own_and_public_ones)
 {
-    AUTO_IMAGE_LIST list = { 0 }, all = { 0 };
+    AUTO_LIST(image) list = { 0 }, all = { 0 };
     struct image *back = NULL, hidden, shown;
     bool more;
 
@@ -206,7 +206,7 @@ END_TEST
 
 START_TEST(pages_go_on_behind_a_deleted_marker)
 {
-    AUTO_IMAGE_LIST list = { 0 }, rest = { 0 };
+    AUTO_LIST(image) list = { 0 }, rest = { 0 };
     struct event deleted = { .type = "image.deleted", .payload = "{}", .resource_created_at_ms = 2 };
     struct image images[3];
     struct image_list none = { 0 };

@@ -360,7 +360,7 @@ END_TEST
 /* The kinds on the page, joined. */
 static void assert_page(struct job_filter f, const char *kinds, bool has_more)
 {
-    AUTO_JOB_LIST list = { 0 };
+    AUTO_LIST(job) list = { 0 };
     AUTO_BUF text = { 0 };
     bool more = !has_more;
 

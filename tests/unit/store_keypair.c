@@ -74,7 +74,7 @@ END_TEST
 
 static void assert_page(const char *marker, uint32_t limit, const char *names, bool has_more)
 {
-    AUTO_KEYPAIR_LIST list = { 0 };
+    AUTO_LIST(keypair) list = { 0 };
     struct buf text = { 0 };
     bool more = !has_more;
 
@@ -90,7 +90,7 @@ static void assert_page(const char *marker, uint32_t limit, const char *names, b
 START_TEST(pages_are_in_order)
 {
     struct keypair b;
-    AUTO_KEYPAIR_LIST list = { 0 };
+    AUTO_LIST(keypair) list = { 0 };
     bool more;
 
     lab_open_memory();

@@ -145,7 +145,7 @@ END_TEST
 
 static void assert_page(const char *marker, uint32_t limit, const char *names, bool has_more)
 {
-    AUTO_NETWORK_LIST list = { 0 };
+    AUTO_LIST(network) list = { 0 };
     struct buf text = { 0 };
     bool more = !has_more;
 
@@ -163,7 +163,7 @@ START_TEST(pages_are_in_order)
     static const char *const names[] = { "c", "b", "a" };
     static const char *const cidrs[] = { "10.77.3.0/24", "10.77.4.0/24", "10.77.5.0/24" };
     struct event deleted = { .type = "network.deleted", .project = project, .payload = "{}", .resource_created_at_ms = 20 };
-    AUTO_NETWORK_LIST all = { 0 };
+    AUTO_LIST(network) all = { 0 };
     struct network n[3];
 
     lab_open_memory();

@@ -62,7 +62,7 @@ static uint32_t pick(int64_t released_before_ms)
 
 START_TEST(every_column_comes_back)
 {
-    AUTO_PORT_LIST list = { 0 };
+    AUTO_LIST(port) list = { 0 };
     struct network user;
     struct vm vm;
     struct port p;
@@ -95,7 +95,7 @@ END_TEST
 
 START_TEST(a_network_s_ports_are_by_address)
 {
-    AUTO_PORT_LIST list = { 0 };
+    AUTO_LIST(port) list = { 0 };
     uint64_t count = 0;
 
     open_with_network(lab_open_memory);
@@ -149,7 +149,7 @@ END_TEST
 
 START_TEST(a_page_gets_its_ports)
 {
-    AUTO_VM_LIST list = { 0 };
+    AUTO_LIST(vm) list = { 0 };
     struct vm_filter filter = { .name = "in", .limit = 9 };
     struct vm first, second;
     struct network other;

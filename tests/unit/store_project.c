@@ -81,7 +81,7 @@ END_TEST
 
 static void assert_page(const char *member, const char *marker, uint32_t limit, const char *names, bool has_more)
 {
-    AUTO_PROJECT_LIST list = { 0 };
+    AUTO_LIST(project) list = { 0 };
     AUTO_BUF text = { 0 };
     bool more = !has_more;
 
@@ -98,7 +98,7 @@ START_TEST(a_member_finds_its_own)
     struct project a, b;
     struct user ann;
     AUTO(project) back = NULL;
-    AUTO_PROJECT_LIST list = { 0 };
+    AUTO_LIST(project) list = { 0 };
     bool more;
 
     lab_open_memory();

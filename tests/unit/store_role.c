@@ -110,9 +110,9 @@ END_TEST
 
 START_TEST(assignments_are_listed_with_names)
 {
-    AUTO_ROLE_ASSIGNMENT_LIST all = { 0 };
-    AUTO_ROLE_ASSIGNMENT_LIST own = { 0 };
-    AUTO_ROLE_ASSIGNMENT_LIST none = { 0 };
+    AUTO_LIST(role_assignment) all = { 0 };
+    AUTO_LIST(role_assignment) own = { 0 };
+    AUTO_LIST(role_assignment) none = { 0 };
     struct user u;
 
     lab_open_memory();

@@ -141,7 +141,7 @@ END_TEST
 static void assert_page(const char *user, const char *marker, uint32_t limit, size_t count, bool has_more)
 {
     const struct token_filter f = { .user = user, .now_ms = 50, .marker = marker, .limit = limit };
-    AUTO_TOKEN_LIST list = { 0 };
+    AUTO_LIST(token) list = { 0 };
     bool more = !has_more;
 
     LAB_READ(store_token_list(t, &f, &list, &more, &e));
@@ -152,7 +152,7 @@ static void assert_page(const char *user, const char *marker, uint32_t limit, si
 START_TEST(each_owner_sees_its_own)
 {
     struct token a, b;
-    AUTO_TOKEN_LIST list = { 0 };
+    AUTO_LIST(token) list = { 0 };
     struct token *back = NULL;
     bool more;
 

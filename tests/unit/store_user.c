@@ -108,7 +108,7 @@ END_TEST
 
 static void assert_page(const char *only, const char *marker, uint32_t limit, const char *names, bool has_more)
 {
-    AUTO_USER_LIST list = { 0 };
+    AUTO_LIST(user) list = { 0 };
     AUTO_BUF text = { 0 };
     bool more = !has_more;
 
@@ -123,7 +123,7 @@ static void assert_page(const char *only, const char *marker, uint32_t limit, co
 START_TEST(pages_are_in_order)
 {
     struct user a, b;
-    AUTO_USER_LIST list = { 0 };
+    AUTO_LIST(user) list = { 0 };
     bool more;
 
     lab_open_memory();

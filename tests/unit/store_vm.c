@@ -228,7 +228,7 @@ END_TEST
 /* The names on the page, joined. */
 static void assert_page(struct vm_filter f, const char *names, bool has_more)
 {
-    AUTO_VM_LIST list = { 0 };
+    AUTO_LIST(vm) list = { 0 };
     AUTO_BUF text = { 0 };
     bool more = !has_more;
 

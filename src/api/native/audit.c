@@ -49,7 +49,7 @@ static int decode(const struct request *r, struct page *page, struct audit_query
 
 int audit_show(struct request *r, struct err *e)
 {
-    AUTO_AUDIT_LINE_LIST list = { 0 };
+    AUTO_LIST(audit_line) list = { 0 };
     AUTO_FREE char *marker = NULL;
     AUTO_BUF b = { 0 };
     struct audit_query query;

@@ -1,4 +1,6 @@
 /* Flavors: named sizes. */
+#include "../flavors.h"
+
 #include "../object.h"
 #include "../reply.h"
 #include "native.h"
@@ -59,17 +61,7 @@ int flavors_create(struct request *r, struct err *e)
 
 int flavors_list(struct request *r, struct err *e)
 {
-    AUTO_FLAVOR_LIST list = { 0 };
-    AUTO_BUF b = { 0 };
-
-    if (query_none(r, e) < 0 || flavor_list(request_user(r), request_actor(r), &list, e) < 0)
-        return -1;
-    json_list_begin(&b, "flavors");
-    for (size_t i = 0; i < list.count; i++) {
-        AUTO_JSON item = flavor_json(list.items[i]);
-        json_list_item(&b, item);
-    }
-    return reply_list(r, &b, json_object(), e);
+    return reply_flavors(r, flavor_json, e);
 }
 
 int flavors_show(struct request *r, struct err *e)

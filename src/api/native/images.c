@@ -39,7 +39,7 @@ int images_import(struct request *r, struct err *e)
 
 int images_list(struct request *r, struct err *e)
 {
-    AUTO_IMAGE_LIST list = { 0 };
+    AUTO_LIST(image) list = { 0 };
     AUTO_LISTING page = { 0 };
 
     if (listing_begin(&page, r, "images", page_parameters, e) < 0 ||

@@ -97,7 +97,7 @@ int keypairs_create(struct request *r, struct err *e)
 
 int keypairs_list(struct request *r, struct err *e)
 {
-    AUTO_KEYPAIR_LIST list = { 0 };
+    AUTO_LIST(keypair) list = { 0 };
     AUTO_LISTING page = { 0 };
 
     if (listing_begin(&page, r, "keypairs", page_parameters, e) < 0 ||

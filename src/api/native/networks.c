@@ -88,7 +88,7 @@ int networks_create(struct request *r, struct err *e)
 /* ---- read, delete ---- */
 int networks_list(struct request *r, struct err *e)
 {
-    AUTO_NETWORK_LIST list = { 0 };
+    AUTO_LIST(network) list = { 0 };
     AUTO_LISTING page = { 0 };
 
     if (listing_begin(&page, r, "networks", page_parameters, e) < 0 ||

@@ -89,7 +89,7 @@ int operations_list(struct request *r, struct err *e)
     const struct actor *who = request_actor(r);
     struct operation_query query = { 0 };
     enum job_status status;
-    AUTO_JOB_LIST list = { 0 };
+    AUTO_LIST(job) list = { 0 };
     AUTO_LISTING page = { 0 };
 
     if (listing_begin(&page, r, "operations", list_parameters, e) < 0 || decode_query(r, &query, &status, e) < 0)

@@ -85,7 +85,7 @@ int projects_change(struct request *r, struct err *e)
 
 int projects_list(struct request *r, struct err *e)
 {
-    AUTO_PROJECT_LIST list = { 0 };
+    AUTO_LIST(project) list = { 0 };
     AUTO_LISTING page = { 0 };
 
     if (listing_begin(&page, r, "projects", page_parameters, e) < 0 ||

@@ -63,7 +63,7 @@ static json_t *assignment_json(const struct role_assignment *a)
 int role_assignments_list(struct request *r, struct err *e)
 {
     static const char *const parameters[] = { "user", "project", NULL };
-    AUTO_ROLE_ASSIGNMENT_LIST list = { 0 };
+    AUTO_LIST(role_assignment) list = { 0 };
     AUTO_BUF b = { 0 };
     const char *project = request_query(r, "project");
 

@@ -136,7 +136,7 @@ int tokens_create(struct request *r, struct err *e)
 /* ---- read, revoke ---- */
 int tokens_list(struct request *r, struct err *e)
 {
-    AUTO_TOKEN_LIST list = { 0 };
+    AUTO_LIST(token) list = { 0 };
     AUTO_LISTING page = { 0 };
 
     if (listing_begin(&page, r, "tokens", page_parameters, e) < 0 ||

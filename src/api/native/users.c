@@ -112,7 +112,7 @@ int users_change(struct request *r, struct err *e)
 /* ---- read, delete ---- */
 int users_list(struct request *r, struct err *e)
 {
-    AUTO_USER_LIST list = { 0 };
+    AUTO_LIST(user) list = { 0 };
     AUTO_LISTING page = { 0 };
 
     if (listing_begin(&page, r, "users", page_parameters, e) < 0 ||

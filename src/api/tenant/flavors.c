@@ -1,9 +1,8 @@
 /* The catalogue of flavors, for everybody. */
-#include "../object.h"
-#include "../reply.h"
-#include "tenant.h"
+#include "../flavors.h"
 
-#include "core/flavor.h"
+#include "../object.h"
+#include "tenant.h"
 
 enum { MIB_PER_GB = 1024 };
 
@@ -21,15 +20,5 @@ static json_t *flavor_json(const struct flavor *f)
 
 int tenant_flavors_list(struct request *r, struct err *e)
 {
-    AUTO_LIST(flavor) list = { 0 };
-    AUTO_BUF b = { 0 };
-
-    if (query_none(r, e) < 0 || flavor_list(request_user(r), request_actor(r), &list, e) < 0)
-        return -1;
-    json_list_begin(&b, "flavors");
-    for (size_t i = 0; i < list.count; i++) {
-        AUTO_JSON item = flavor_json(list.items[i]);
-        json_list_item(&b, item);
-    }
-    return reply_list(r, &b, json_object(), e);
+    return reply_flavors(r, flavor_json, e);
 }
