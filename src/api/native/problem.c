@@ -1,14 +1,10 @@
 /* Errors of the native door: application/problem+json (RFC 9457). Which status an error has is errors.c's. */
-#include <string.h>
-
 #include "../errors.h"
 #include "../failure.h"
 #include "../object.h"
 #include "native.h"
 
 #include "api/api.h"
-#include "base/cleanup.h"
-#include "base/log.h"
 
 static json_t *problem_object(const struct err *e, const char *request_id)
 {
@@ -31,23 +27,16 @@ char *api_error_problem(const struct err *e, const char *request_id, bool is_adm
     return problem ? json_text(problem) : NULL;
 }
 
-static int reply(struct request *r, const struct err *cause, struct err *e)
+static char *problem_text(const struct request *r, const struct err *e)
 {
-    int status = api_error_status(cause->code);
     const struct actor *who = request_actor(r);
-    AUTO_FREE char *text = api_error_problem(cause, request_id(r), who && who->is_admin);
-    size_t len = text ? strlen(text) : 0;
 
-    if (failure_add_headers(r, cause, e) < 0)
-        return -1;
-    return text ? request_reply(r, status, "application/problem+json", TAKE(text), len, e) : request_reply_empty(r, status, e);
+    return api_error_problem(e, request_id(r), who && who->is_admin);
 }
 
 void problem_reply(struct request *r, const struct err *cause)
 {
-    struct err e = ERR_INIT;
+    static const struct failure_shape shape = { "application/problem+json", NULL, problem_text };
 
-    failure_log(r, cause);
-    if (reply(r, cause, &e) < 0)
-        log_err(LOG_WARN, "no answer could be given", &e, "request", request_id(r), NULL);
+    failure_reply(r, cause, &shape);
 }

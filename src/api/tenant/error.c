@@ -1,12 +1,8 @@
 /* Errors of the tenant door: {"error": "<message>"}. Statuses are errors.c's, but for those that this door's contract names. */
-#include <string.h>
-
 #include "../errors.h"
 #include "../failure.h"
 #include "../object.h"
 #include "tenant.h"
-
-#include "base/log.h"
 
 static const struct tenant_rule {
     enum err_code code;
@@ -32,25 +28,22 @@ static struct tenant_rule rule_of(const struct err *e)
     return rule;
 }
 
-static int reply(struct request *r, const struct err *cause, struct err *e)
+static int status_of(const struct err *e)
 {
-    const struct tenant_rule rule = rule_of(cause);
-    AUTO_JSON body = OBJECT({ "error", json_string(rule.message) });
-    char *text = body ? json_text(body) : NULL;
+    return rule_of(e).status;
+}
 
-    if (failure_add_headers(r, cause, e) < 0) {
-        free(text);
-        return -1;
-    }
-    return text ? request_reply(r, rule.status, "application/json", text, strlen(text), e)
-                : request_reply_empty(r, rule.status, e);
+static char *error_text(const struct request *r, const struct err *e)
+{
+    AUTO_JSON body = OBJECT({ "error", json_string(rule_of(e).message) });
+
+    (void)r;
+    return body ? json_text(body) : NULL;
 }
 
 void tenant_error(struct request *r, const struct err *cause)
 {
-    struct err e = ERR_INIT;
+    static const struct failure_shape shape = { "application/json", status_of, error_text };
 
-    failure_log(r, cause);
-    if (reply(r, cause, &e) < 0)
-        log_err(LOG_WARN, "no answer could be given", &e, "request", request_id(r), NULL);
+    failure_reply(r, cause, &shape);
 }
