@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "owner.h"
 #include "rescue.h"
 
 #include "api/doctor.h"
@@ -135,7 +136,8 @@ static int run(const struct order *o)
     AUTO_DOCTOR_REPORT r = { 0 };
     struct err e = ERR_INIT;
 
-    if (config_load(o->config_path, &config, &e) < 0 || check_state_dir(config.state_dir, &e) < 0)
+    if (config_load(o->config_path, &config, &e) < 0 || check_state_dir(config.state_dir, &e) < 0 ||
+        owner_become(config.state_dir, &e) < 0)
         return blind(&e);
     if (disk_open(config.state_dir, &disk, &e) < 0) {
         if (e.code == ERR_CONFLICT)

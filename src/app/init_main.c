@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "owner.h"
 #include "state.h"
 
 #include "base/cleanup.h"
@@ -20,8 +21,8 @@ static const char help[] =
     "usage: computed init [--config FILE] [--reset-password]\n"
     "\n"
     "Gives the user `admin` a random password, prints it once, and makes sure that it is an enabled administrator of\n"
-    "the project `default`. Makes the database when there is none. To be run by the user that the daemon runs as,\n"
-    "while it does not run.\n"
+    "the project `default`. Makes the database when there is none. To be run by the user that the daemon runs as, or\n"
+    "by root, while it does not run.\n"
     "\n"
     "  -c, --config FILE      read FILE, as computed does\n"
     "      --reset-password   also when it has one, which is no longer good then; its tokens end\n"
@@ -53,7 +54,8 @@ static int run(const char *config_path, bool is_again)
     AUTO_CONFIG config = { 0 };
     struct err e = ERR_INIT;
 
-    if (config_load(config_path, &config, &e) == 0 && config_check(&config, &e) == 0 && init(&config, is_again, &e) == 0)
+    if (config_load(config_path, &config, &e) == 0 && config_check(&config, &e) == 0 && owner_become(config.state_dir, &e) == 0 &&
+        init(&config, is_again, &e) == 0)
         return EXIT_SUCCESS;
     err_print(&e, "computed init");
     if (e.code != ERR_CONFLICT)
