@@ -41,6 +41,7 @@ static const struct option_spec {
     { "--image", OPTION_TEXT, AT(image), false },
     { "--flavor", OPTION_TEXT, AT(flavor), false },
     { "--status", OPTION_TEXT, AT(status), false },
+    { "--names", OPTION_FLAG, AT(is_names), false },
     { "--vcpus", OPTION_NUMBER, AT(vcpus), false },
     { "--memory-mib", OPTION_NUMBER, AT(memory_mib), false },
     { "--disk-gib", OPTION_NUMBER, AT(disk_gib), false },
@@ -271,23 +272,79 @@ static int take_operands(struct parser *p, const struct verb *verb, struct err *
     return 0;
 }
 
+/* ---- help ---- */
+
+/* "help", "help NOUN", "help NOUN VERB", or --help behind these. */
+static bool takes_topic(const struct parser *p, struct args *args)
+{
+    bool has_word = p->word_count > 0 && strcmp(p->words[0], "help") == 0;
+    size_t first = has_word ? 1 : 0;
+
+    if (!has_word && !args->is_help)
+        return false;
+    args->is_help = true;
+    args->topic = p->word_count > first ? p->words[first] : NULL;
+    args->topic_verb = p->word_count > first + 1 ? p->words[first + 1] : NULL;
+    return true;
+}
+
+static bool is_noun(const char *word, const struct verb *verbs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(verbs[i].noun, word) == 0)
+            return true;
+    return false;
+}
+
+/* "vms" and "v" are near "vm"; NULL: nothing is. */
+static const char *near_noun(const char *word, const struct verb *verbs, size_t count)
+{
+    for (size_t i = 0; word[0] && i < count; i++)
+        if (str_starts_with(word, verbs[i].noun) || str_starts_with(verbs[i].noun, word))
+            return verbs[i].noun;
+    return NULL;
+}
+
+/* Which page tells what would have been right. */
+static int point_to_help(const struct parser *p, const struct verb *verbs, size_t count, struct err *e)
+{
+    const char *noun = p->word_count > 0 ? p->words[0] : NULL;
+
+    if (noun && !is_noun(noun, verbs, count))
+        noun = near_noun(noun, verbs, count);
+    if (noun)
+        (void)err_detail(e, "`computectl help %s` tells more", noun);
+    else
+        (void)err_detail(e, "`computectl --help` tells more");
+    return -1;
+}
+
+/* ---- all of it ---- */
+
+static int take_verb(struct parser *p, const struct verb *verbs, size_t count, struct err *e)
+{
+    struct args *args = p->args;
+
+    if (p->word_count == 0)
+        return err_set(e, ERR_INVALID, "what is to be done?");
+    args->verb = find_verb(p, verbs, count);
+    if (!args->verb && p->word_count == 1 && is_noun(p->words[0], verbs, count))
+        return err_set(e, ERR_INVALID, "what is to be done with '%s'?", p->words[0]);
+    if (!args->verb)
+        return err_set(e, ERR_INVALID, "there is no '%s%s%s'", p->words[0], p->word_count > 1 ? " " : "",
+                       p->word_count > 1 ? p->words[1] : "");
+    return take_operands(p, args->verb, e) < 0 ? -1 : check_options(p, args->verb, e);
+}
+
 int args_parse(int argc, char **argv, const struct verb *verbs, size_t verb_count, struct args *out, struct err *e)
 {
     struct args args = { .url = getenv("COMPUTED_URL"), .cacert = getenv("COMPUTED_CACERT") };
     struct parser p = { .argc = argc, .argv = argv, .at = 1, .args = &args };
 
     if (parse_words(&p, e) < 0)
-        return -1;
-    if (!args.is_help && !args.is_version) {
-        if (p.word_count == 0)
-            return err_set(e, ERR_INVALID, "what is to be done?");
-        args.verb = find_verb(&p, verbs, verb_count);
-        if (!args.verb)
-            return err_set(e, ERR_INVALID, "there is no '%s%s%s'", p.words[0], p.word_count > 1 ? " " : "",
-                           p.word_count > 1 ? p.words[1] : "");
-        if (take_operands(&p, args.verb, e) < 0 || check_options(&p, args.verb, e) < 0)
-            return -1;
-    }
+        return point_to_help(&p, verbs, verb_count, e);
+    if (!args.is_version && !takes_topic(&p, &args) && take_verb(&p, verbs, verb_count, e) < 0)
+        return point_to_help(&p, verbs, verb_count, e);
     *out = args;
     return 0;
 }

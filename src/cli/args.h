@@ -32,6 +32,8 @@ struct args {
     const char *cacert;
     bool is_json;
     bool is_help;
+    const char *topic, *topic_verb; /* of help; NULL: of everything */
+    bool is_names;                  /* of a list: the names alone */
     bool is_version;
     bool force;
     bool no_start;

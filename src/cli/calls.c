@@ -87,6 +87,8 @@ int get_and_print(struct cli *cli, const struct listing *l, struct err *e)
     const json_t *rows = json_object_get(answer, l->key);
     if (cli->args->is_json) {
         print_json(answer);
+    } else if (cli->args->is_names) {
+        print_column(rows, &l->columns[0]);
     } else {
         for (size_t i = 0; l->prepare && i < json_array_size(rows); i++)
             l->prepare(json_array_get(rows, i));

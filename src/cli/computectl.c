@@ -4,36 +4,10 @@
 
 #include "args.h"
 #include "client.h"
+#include "help.h"
 #include "verbs.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-
-static void print_help(void)
-{
-    printf("computectl: virtual machines of a computed daemon\n\n");
-    for (size_t i = 0; i < verb_count; i++) {
-        const char *words[] = { verbs[i].noun, verbs[i].name, verbs[i].synopsis };
-
-        printf("  computectl");
-        for (size_t w = 0; w < ARRAY_LEN(words); w++)
-            printf("%s%s", words[w][0] != '\0' ? " " : "", words[w]);
-        putchar('\n');
-    }
-    printf(
-        "\n"
-        "  --url URL       http://HOST:PORT, https://HOST:PORT or unix:/PATH; else $COMPUTED_URL, else the last login's,\n"
-        "                  else unix:/run/computed/computed.sock when it is there, else http://127.0.0.1:8081\n"
-        "  --cacert FILE   certificates (PEM) of the authorities to believe; else $COMPUTED_CACERT, else the system's\n"
-        "  --project P     work in this project, by id or name; for administrators, and of a token that is made\n"
-        "  --all-projects  work in all of them; for administrators\n"
-        "  --json          the daemon's answer as it is\n"
-        "  --wait          until the operation has ended; fails when it does. --wait=ready: until the guest itself says that it\n"
-        "                  is up; the address is printed then\n"
-        "\n"
-        "  Passwords are asked for, or read from stdin. login keeps a token for later calls; $COMPUTED_TOKEN goes before it.\n"
-        "  TIME is 90s, 10min, 2h or 7d; 0: for ever. What is followed by ... may be given several times.\n"
-        "  NAME may be an id. Exit status: 0 done, 1 failed, 2 wrong usage.\n");
-}
 
 static int report(const struct err *e)
 {
@@ -67,18 +41,32 @@ static int run(const struct args *args)
     return report(&e);
 }
 
+/* What there is no verb for has no help. */
+static int print_help(const struct args *args)
+{
+    struct err e = ERR_INIT;
+
+    if (help_print(args->topic, args->topic_verb))
+        return EXIT_DONE;
+    (void)err_set(&e, ERR_INVALID, "there is no '%s%s%s'", args->topic, args->topic_verb ? " " : "",
+                  args->topic_verb ? args->topic_verb : "");
+    (void)err_detail(&e, "`computectl --help` tells what there is");
+    err_print(&e, "computectl");
+    return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     struct err e = ERR_INIT;
     struct args args;
 
     if (args_parse(argc, argv, verbs, verb_count, &args, &e) < 0) {
-        fprintf(stderr, "computectl: %s (computectl --help tells more)\n", e.msg);
+        err_print(&e, "computectl");
         return EXIT_USAGE;
     }
     if (args.is_help)
-        print_help();
-    else if (args.is_version)
+        return print_help(&args);
+    if (args.is_version)
         printf("computectl %s\n", COMPUTED_VERSION);
     else
         return run(&args);

@@ -110,6 +110,16 @@ void print_table(const json_t *rows, const struct column *columns, size_t count)
     }
 }
 
+void print_column(const json_t *rows, const struct column *column)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        AUTO_BUF cell = { 0 };
+
+        add_json(&cell, json_object_get(json_array_get(rows, i), column->key), column->kind);
+        print_cell(cell.data ? cell.data : "", 0, true);
+    }
+}
+
 static bool is_telling(const json_t *value)
 {
     return value && !json_is_null(value) && !(json_is_array(value) && json_array_size(value) == 0) &&

@@ -14,6 +14,8 @@ struct column {
 };
 
 void print_table(const json_t *rows, const struct column *columns, size_t count);
+/* The cells of one column, a line each, without title. */
+void print_column(const json_t *rows, const struct column *column);
 /* "key: value" lines, members that are null or empty left out. */
 void print_members(const json_t *object);
 /* The JSON text itself, indented. */

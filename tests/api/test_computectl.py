@@ -42,10 +42,42 @@ def ctl(daemon):
 SIZES = ("--vcpus", "1", "--memory-mib", "64", "--disk-gib", "1")
 
 
-def test_help_and_usage(ctl):
-    assert "vm create NAME" in ctl("--help")
+def test_help_fits_a_screen(ctl):
+    screen = ctl("--help")
+    assert screen.count("\n") < 24 and max(map(len, screen.splitlines())) < 80
+    assert "--json" in screen and screen == ctl("help") == ctl("help", "--json")
+    for line in ctl("help", "all").splitlines():
+        assert len(line) < 80, line
+        words = line.removeprefix("  computectl ").split()
+        if line.startswith("  computectl ") and words[0] != "...":
+            assert words[0] in screen and (words[1:2] == [] or words[1][0] in "[N" or words[1] in screen), line
+
+
+def test_help_of_a_group(ctl):
+    group = ctl("help", "vm")
+    assert "computectl vm create NAME --image I" in group and "computectl vm list" in group and "computectl image" not in group
+    assert group == ctl("vm", "--help")
+    verb = ctl("vm", "stop", "--help")
+    assert "computectl vm stop NAME [--force] [--wait]" in verb and "vm start" not in verb and verb == ctl("help", "vm", "stop")
+    assert "[--user U]" in ctl("login", "--help")
+    assert "there is no 'eat'" in ctl("help", "eat", status=2) and "there is no 'vm eat'" in ctl("vm", "eat", "--help", status=2)
+
+
+def test_wrong_usage(ctl):
     for words in ((), ("vm",), ("vm", "eat"), ("vm", "list", "--no-such"), ("vm", "show")):
-        assert "computectl:" in ctl(*words, status=2)
+        assert ctl(*words, status=2).startswith("computectl: ")
+    assert "`computectl help vm` tells more" in ctl("vm", "eat", status=2)
+    assert "`computectl --help` tells more" in ctl("eat", status=2)
+
+
+def test_names_alone(ctl, daemon, name):
+    ctl("vm", "create", name, "--image", "tiny", *SIZES, "--wait")
+    assert ctl("vm", "list", "--names", "--status", "running") == f"{name}\n"
+    assert ctl("image", "list", "--names") == "tiny\n"
+    assert "small" in ctl("flavor", "list", "--names").splitlines()
+    assert ctl("keypair", "list", "--names") == ""
+    assert "takes no --names" in ctl("token", "list", "--names", status=2)
+    ctl("vm", "delete", name, "--wait")
 
 
 def test_nobody_listens():

@@ -153,8 +153,42 @@ START_TEST(help_needs_no_verb)
 
     unit_ok(parse(WORDS("--help"), &args, &e));
     ck_assert(args.is_help);
+    ck_assert_ptr_null(args.topic);
     unit_ok(parse(WORDS("thing", "-h"), &args, &e));
     ck_assert(args.is_help);
+    ck_assert_str_eq(args.topic, "thing");
+    ck_assert_ptr_null(args.topic_verb);
+    unit_ok(parse(WORDS("help"), &args, &e));
+    ck_assert(args.is_help && !args.topic);
+    unit_ok(parse(WORDS("help", "thing", "make"), &args, &e));
+    ck_assert_str_eq(args.topic, "thing");
+    ck_assert_str_eq(args.topic_verb, "make");
+    unit_ok(parse(WORDS("thing", "make", "--help"), &args, &e));
+    ck_assert_str_eq(args.topic_verb, "make");
+}
+END_TEST
+
+START_TEST(a_mistake_points_to_the_nearest_help)
+{
+    static const struct {
+        const char *words[4], *help;
+    } cases[] = {
+        { { "thing", "eat" }, "`computectl help thing`" },
+        { { "thing", "list", "--no" }, "`computectl help thing`" },
+        { { "things", "list" }, "`computectl help thing`" },
+        { { "th" }, "`computectl help thing`" },
+        { { "nothing" }, "`computectl --help`" },
+        { { "" }, "`computectl --help`" },
+        { { NULL }, "`computectl --help`" },
+    };
+    struct args args;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct err e = ERR_INIT;
+
+        REFUSED(cases[i].words);
+        ck_assert_ptr_nonnull(strstr(e.detail, cases[i].help));
+    }
 }
 END_TEST
 
@@ -181,4 +215,5 @@ START_TEST(wrong_usage_is_refused)
 END_TEST
 
 UNIT_MAIN("cli_args", verbs_operands_and_options, an_option_may_come_again, what_is_waited_for, times, every_verb_takes_a_project,
-          three_operands, words_behind_two_dashes, help_needs_no_verb, wrong_usage_is_refused)
+          three_operands, words_behind_two_dashes, help_needs_no_verb, a_mistake_points_to_the_nearest_help,
+          wrong_usage_is_refused)
