@@ -33,26 +33,25 @@ static const struct option options[] = {
 
 static void print_help(FILE *to)
 {
-    (void)fprintf(to,
-                  "usage: computed [--config FILE]\n"
-                  "       computed doctor [OPTION]...   (see computed doctor --help)\n"
-                  "       computed init                 (gives the first administrator a password)\n"
-                  "       computed backup FILE          (a copy of the database, also while the daemon runs)\n"
-                  "       computed restore FILE         (puts such a copy in its place, while it is down)\n"
-                  "\n"
-                  "Creates, lists, controls and deletes virtual machines on libvirt over REST.\n"
-                  "\n"
-                  "  -c, --config FILE    read FILE, which must exist (default: /etc/computed/computed.conf, which need not)\n"
-                  "      --check-config   read the configuration, say what is wrong, and exit\n"
-                  "      --print-config   print the effective configuration, each key with its meaning, and exit\n"
-                  "      --print-routes   print method, path, action and role of every route, and exit\n"
-                  "      --list-failpoints  print where a test build can be made to fail, and exit\n"
-                  "  -V, --version        print the version and exit\n"
-                  "  -h, --help           print this and exit\n"
-                  "\n"
-                  "Every key is also an environment variable: COMPUTED_LISTEN, COMPUTED_STATE_DIR, …\n"
-                  "SIGHUP reads tls_cert and tls_key again, and nothing else; connections stay.\n"
-                  "SIGTERM and SIGINT finish or park what is under way, and end the daemon with exit code 0.\n");
+    (void)fprintf(to, "usage: computed [--config FILE]\n"
+                      "       computed doctor [OPTION]...  what does not fit (computed doctor --help)\n"
+                      "       computed init                gives the first administrator a password\n"
+                      "       computed backup FILE         copies the database, also while in use\n"
+                      "       computed restore FILE        puts such a copy in its place\n"
+                      "\n"
+                      "Creates, lists, controls and deletes virtual machines on libvirt over REST.\n"
+                      "\n"
+                      "  -c, --config FILE      read FILE (default: /etc/computed/computed.conf)\n"
+                      "      --check-config     say what is wrong with the configuration, and exit\n"
+                      "      --print-config     print the configuration, each key with its meaning\n"
+                      "      --print-routes     print method, path, action and role of every route\n"
+                      "      --list-failpoints  print where a test build can be made to fail\n"
+                      "  -V, --version          print the version and exit\n"
+                      "  -h, --help             print this and exit\n"
+                      "\n"
+                      "Every key is also an environment variable: COMPUTED_LISTEN, COMPUTED_STATE_DIR.\n"
+                      "SIGHUP reads tls_cert and tls_key again; SIGTERM and SIGINT finish or park what\n"
+                      "is under way and end the daemon. computed(8) and computed.conf(5) tell more.\n");
 }
 
 static int fail(const struct err *e)
