@@ -41,22 +41,21 @@ struct order {
 
 static void print_help(FILE *to)
 {
-    (void)fprintf(to,
-                  "usage: computed doctor [--config FILE] [--json] [--deep] [--fix | --rebuild]\n"
-                  "\n"
-                  "Holds files, libvirt and database against each other while the daemon is down.\n"
-                  "The running one is asked by: computectl doctor\n"
-                  "\n"
-                  "  -c, --config FILE  as for the daemon\n"
-                  "      --json         print the report as JSON\n"
-                  "      --deep         read every byte of images and disks, too: takes long\n"
-                  "      --fix          mend what is provably ours; each act is a line of doctor.log in state_dir\n"
-                  "      --rebuild      make a lost or unreadable database anew from sidecars and domains (with --deep: images'\n"
-                  "                     hashes are checked)\n"
-                  "      --codes        print the codes of findings, and exit\n"
-                  "  -h, --help         print this and exit\n"
-                  "\n"
-                  "Exit code: 0 healthy, 1 findings, 2 could not look.\n");
+    (void)fprintf(to, "usage: computed doctor [--config FILE] [--json] [--deep] [--fix | --rebuild]\n"
+                      "\n"
+                      "Holds files, libvirt and database against each other while the daemon is down.\n"
+                      "The running one is asked by: computectl doctor\n"
+                      "\n"
+                      "  -c, --config FILE  as for the daemon\n"
+                      "      --json         print the report as JSON\n"
+                      "      --deep         read every byte of images and disks, too: takes long\n"
+                      "      --fix          mend what is provably ours; doctor.log has each act\n"
+                      "      --rebuild      make a lost or unreadable database anew from sidecars and\n"
+                      "                     domains; with --deep, images' hashes are checked\n"
+                      "      --codes        print the codes of findings, and exit\n"
+                      "  -h, --help         print this and exit\n"
+                      "\n"
+                      "Exit code: 0 healthy, 1 findings, 2 could not look.\n");
 }
 
 static int blind(const struct err *e)

@@ -17,18 +17,18 @@
 
 enum { EXIT_HAS_ONE = 1, EXIT_NOTHING = 2, OPT_RESET = 256 };
 
-static const char help[] =
-    "usage: computed init [--config FILE] [--reset-password]\n"
-    "\n"
-    "Gives the user `admin` a random password, prints it once, and makes sure that it is an enabled administrator of\n"
-    "the project `default`. Makes the database when there is none. To be run by the user that the daemon runs as, or\n"
-    "by root, while it does not run.\n"
-    "\n"
-    "  -c, --config FILE      read FILE, as computed does\n"
-    "      --reset-password   also when it has one, which is no longer good then; its tokens end\n"
-    "  -h, --help             print this and exit\n"
-    "\n"
-    "Exit code: 0: the password is the last line; 1: it has one already; 2: it could not be done.\n";
+static const char help[] = "usage: computed init [--config FILE] [--reset-password]\n"
+                           "\n"
+                           "Gives the user `admin` a random password, prints it once, and makes sure that it\n"
+                           "is an enabled administrator of the project `default`. Makes the database when\n"
+                           "there is none. To be run by the user that the daemon runs as, or by root, while\n"
+                           "it does not run.\n"
+                           "\n"
+                           "  -c, --config FILE      read FILE, as computed does\n"
+                           "      --reset-password   also when it has one, which ends, and its tokens too\n"
+                           "  -h, --help             print this and exit\n"
+                           "\n"
+                           "Exit code: 0 the password is the last line, 1 it has one already, 2 not done.\n";
 
 static int init(const struct config *config, bool is_again, struct err *e)
 {

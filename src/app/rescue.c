@@ -78,12 +78,13 @@ static const struct command {
     const char *who, *help;
     work_fn *work;
 } backup_command = { "computed backup",
-                     "Writes a copy of the database to FILE, which must not be there, also while the daemon runs. Images, disks\n"
-                     "and sidecars are files below state_dir: copy them as files.\n",
+                     "Writes a copy of the database to FILE, which must not be there, also while the\n"
+                     "daemon runs. Images, disks and sidecars are files below state_dir: copy them as\n"
+                     "files.\n",
                      back_up },
   restore_command = { "computed restore",
-                      "Puts a copy that `computed backup` made in the database's place, while the daemon is down. The copy is\n"
-                      "checked first; the old database is kept.\n",
+                      "Puts a copy that `computed backup` made in the database's place, while the\n"
+                      "daemon is down. The copy is checked first; the old database is kept.\n",
                       restore };
 
 static void print_help(const struct command *c, FILE *to)
