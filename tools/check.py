@@ -241,9 +241,9 @@ def scripts():
 
 
 def shell_scripts():
-    for folder in ("tools", ".ci", "tests"):
+    for folder in ("tools", ".ci", "tests", "completions"):
         for path in (ROOT / folder).rglob("*"):
-            if path.is_file() and (path.suffix == ".sh" or path.read_bytes()[:11] == b"#!/bin/bash"):
+            if path.is_file() and (path.suffix in (".sh", ".bash") or path.read_bytes()[:11] == b"#!/bin/bash"):
                 yield path
 
 
