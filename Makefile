@@ -8,7 +8,7 @@ V ?= release
 OUT := $(if $(filter release,$(V)),build,build/$(V))
 VERSION := 0.1.0
 
-PKGS := libvirt libvirt-qemu libxml-2.0 libmicrohttpd gnutls jansson sqlite3 inih nettle libcurl libarchive libssh libsodium
+PKGS := libvirt libvirt-qemu libxml-2.0 libmicrohttpd gnutls jansson sqlite3 inih nettle libcurl libarchive libssh libsodium libsystemd
 COMMA := ,
 WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 -Werror
 BASE_CFLAGS := -std=gnu11 -g $(WARN) -fno-strict-aliasing -fstack-protector-strong -pthread -Iinclude \
@@ -121,8 +121,9 @@ $(call test_bin,$(1)): $(1) $(call libs,$(call room_of,$(basename $(1))))
 endef
 $(foreach t,$(UNIT_SRC) $(CONTRACT_SRC),$(eval $(call CHECK_PROGRAM,$(t))))
 
-# What fails in them: libvirt's second answer; the allocation (tests/lib/malloc_fail.h).
+# What fails in them: libvirt's second answer; the journal; the allocation (tests/lib/malloc_fail.h).
 $(call test_bin,tests/unit/virt_state.c): LDFLAGS += -Wl,--wrap=virDomainHasManagedSaveImage
+$(call test_bin,tests/unit/base_journal.c): LDFLAGS += -Wl,--wrap=sd_journal_sendv,--wrap=access
 $(call test_bin,tests/unit/app_memory.c): LDFLAGS += $(addprefix -Wl$(COMMA)--wrap=,malloc calloc realloc reallocarray strdup strndup)
 
 # tests/fuzz/<name>.c: under V=fuzz a libFuzzer program, else one that replays the files it is given.

@@ -29,6 +29,7 @@ LIBRARIES = {
     "libxml/": "base",
     "ini.h": "base",
     "nettle/": "base",
+    "systemd/": "base",
     "sqlite3.h": "store",
     "libvirt/": "virt",
     "microhttpd.h": "http",

@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 build=(gcc make pkg-config libvirt-dev libxml2-dev libmicrohttpd-dev libgnutls28-dev libjansson-dev libsqlite3-dev libinih-dev nettle-dev
-    libcurl4-openssl-dev libarchive-dev libssh-dev libwslay-dev libsodium-dev)
+    libcurl4-openssl-dev libarchive-dev libssh-dev libwslay-dev libsodium-dev libsystemd-dev)
 hypervisor=(libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base ebtables)
 scripts=(python3 curl jq util-linux iproute2 openssh-client)
 image=(apt dpkg mtools syslinux syslinux-common fdisk e2fsprogs cpio gzip openssl)

@@ -1,9 +1,11 @@
 /* base/log: one line per event on stderr: time, level, message, then key=value pairs. Any thread.
- *     log_warn("vm.start failed", "vm", id, "job", job_id, "err", e.msg, NULL);
- * Keys are literals; values are strings (NULL prints "-"), quoted and escaped when they need it. Never a token, password or
- * user-data. */
+ *     log_warn("vm.start failed", "vm", id, "err", e.msg, NULL);
+ * Keys are literals, of the few that docs/logging.md lists; values are strings (NULL prints "-"), quoted and escaped when they
+ * need it. Never a token, password or user-data. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
+
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -13,9 +15,19 @@ void log_set_level(enum log_level level);
 int log_level_from_string(const char *s, enum log_level *out); /* -1 when unknown */
 const char *log_level_to_string(enum log_level level);
 int log_is_enabled(enum log_level level);
+/* When stderr is the journal, lines go there as entries with priorities and fields (COMPUTED_VM=…), and to stderr as ever when
+ * it does not take one. Before there are other threads. */
+void log_use_journal(void);
 void log_write(enum log_level level, const char *msg, ...) __attribute__((sentinel));
 /* The failure of `msg` with the error's code, text and detail as fields, after the given pairs. */
 void log_err(enum log_level level, const char *msg, const struct err *e, ...) __attribute__((sentinel));
+/* What the calling thread works on: pairs that each of its lines ends with, key, value, …, NULL. Borrowed until they are
+ * replaced; NULL: none. */
+void log_set_context(const char *const *pairs);
+
+/* The value of a pair "ms": milliseconds, with decimals. */
+typedef char log_ms_text[24];
+const char *log_ms(int64_t us, log_ms_text out);
 
 #define log_debug(...)                                                                                                           \
     do {                                                                                                                         \

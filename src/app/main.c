@@ -109,6 +109,7 @@ static int run(const char *path, enum mode mode)
     if (mode != MODE_RUN)
         return EXIT_SUCCESS;
     log_set_level(config.log_level);
+    log_use_journal();
     block_signals();
     raise_descriptor_limit();
     return app_run(&config, &e) < 0 ? fail(&e) : EXIT_SUCCESS;

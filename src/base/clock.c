@@ -1,4 +1,4 @@
-/* The two clocks and RFC 3339 text. Waiting is thread.c's and timer.c's. */
+/* The clocks and RFC 3339 text. Waiting is thread.c's and timer.c's. */
 #include "base/clock.h"
 
 #include <pthread.h>
@@ -45,6 +45,14 @@ int64_t clock_wall_ms(void)
 int64_t clock_boot_ms(void)
 {
     return read_clock_ms(CLOCK_BOOTTIME);
+}
+
+int64_t clock_tick_us(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 /* Without /proc a random id stands in: every start then counts as a new boot, which makes deadlines pass early, never late. */

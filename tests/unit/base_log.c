@@ -170,5 +170,53 @@ START_TEST(errors_come_whole)
 }
 END_TEST
 
+START_TEST(a_thread_says_what_it_works_on)
+{
+    static const char *const pairs[] = { "operation", "17", "request_id", NULL, NULL };
+    struct err e = ERR_INIT;
+
+    (void)err_set(&e, ERR_TIMEOUT, "late");
+    capture_begin();
+    log_set_context(pairs);
+    log_info("m", "step", "seed", NULL);
+    ck_assert_str_eq(captured(), "level=info msg=\"m\" step=seed operation=17 request_id=-\n");
+    log_err(LOG_WARN, "m", &e, NULL);
+    ck_assert_str_eq(captured(), "level=warn msg=\"m\" code=timeout err=late operation=17 request_id=-\n");
+    log_set_context(NULL);
+    log_info("m", NULL);
+    ck_assert_str_eq(captured(), "level=info msg=\"m\"\n");
+    capture_end();
+}
+END_TEST
+
+START_TEST(more_pairs_than_a_line_takes_are_told)
+{
+    static const char *const pairs[] = { "a", "1", "a", "2", "a", "3", "a", "4", "a", "5", "a", "6", "a", "7", "a", "8", NULL };
+
+    capture_begin();
+    log_set_context(pairs);
+#define EIGHT "b", "1", "b", "2", "b", "3", "b", "4", "b", "5", "b", "6", "b", "7", "b", "8"
+    log_info("m", EIGHT, EIGHT, EIGHT, NULL);
+    const char *line = captured();
+    ck_assert_str_eq(line + strlen(line) - strlen(" a=7 a=8\n"), " a=7 a=8\n");
+    log_info("m", EIGHT, EIGHT, EIGHT, "c", "1", NULL);
+    line = captured();
+    ck_assert_str_eq(line + strlen(line) - strlen(" a=6 a=7 truncated=yes\n"), " a=6 a=7 truncated=yes\n");
+    log_set_context(NULL);
+    capture_end();
+}
+END_TEST
+
+START_TEST(durations_have_decimals)
+{
+    log_ms_text text;
+
+    ck_assert_str_eq(log_ms(0, text), "0.000");
+    ck_assert_str_eq(log_ms(412, text), "0.412");
+    ck_assert_str_eq(log_ms(30000007, text), "30000.007");
+}
+END_TEST
+
 UNIT_MAIN("base_log", one_line_one_write, values_cannot_forge_lines, values_end_at_1024_bytes, a_line_that_is_full_says_so,
-          levels, errors_come_whole)
+          levels, errors_come_whole, a_thread_says_what_it_works_on, more_pairs_than_a_line_takes_are_told,
+          durations_have_decimals)
