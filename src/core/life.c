@@ -328,7 +328,7 @@ static int expire_one(struct core *c, int64_t *pause_ms, bool *is_done, struct e
     who = nobody_but_us(vm);
     if (vm_delete_submit(&(struct change){ c, &who, t }, vm, "vm:expire", &job, e) < 0 || txn_commit(t, e) < 0)
         return -1;
-    log_info("vm.expired", "vm", vm->id, "job", job->id, NULL);
+    log_info("vm.expired", "vm", vm->id, "operation", job->id, NULL);
     return 0;
 }
 

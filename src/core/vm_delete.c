@@ -20,7 +20,7 @@ static int remove_folder(struct job_run *r, struct err *e)
     if (disk_instance_remove(vm_job_core(r)->disk, r->job->target, &left, e) < 0)
         return -1;
     if (left > 0)
-        log_warn("vm.delete: files of unknown names stay in the VM's folder", "vm", r->job->target, "job", r->job->id, NULL);
+        log_warn("vm.delete: files of unknown names stay in the VM's folder", NULL);
     return 0;
 }
 

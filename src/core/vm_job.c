@@ -130,25 +130,25 @@ int vm_job_end(struct job_run *r, struct txn *t, const struct err *outcome, cons
     return record_vm(t, event, vm, e);
 }
 
-static int spare_foreign(const struct job_run *r, struct err *e)
+static int spare_foreign(struct err *e)
 {
     if (e->code != ERR_FOREIGN_DOMAIN)
         return -1;
-    log_warn("a domain of somebody else's bears the VM's id; it stays untouched", "vm", r->job->target, "job", r->job->id, NULL);
+    log_warn("a domain of somebody else's bears the VM's id; it stays untouched", NULL);
     err_clear(e);
     return 0;
 }
 
 int vm_job_power_off(struct job_run *r, struct err *e)
 {
-    return virt_destroy(vm_job_core(r)->virt, r->job->target, e) < 0 ? spare_foreign(r, e) : 0;
+    return virt_destroy(vm_job_core(r)->virt, r->job->target, e) < 0 ? spare_foreign(e) : 0;
 }
 
 /* One that runs survives this without a definition: the host may have restarted, and started it by itself, since it was powered
  * off. */
 int vm_job_undefine(struct job_run *r, struct err *e)
 {
-    if (virt_undefine(vm_job_core(r)->virt, r->job->target, e) < 0 && spare_foreign(r, e) < 0)
+    if (virt_undefine(vm_job_core(r)->virt, r->job->target, e) < 0 && spare_foreign(e) < 0)
         return -1;
     return vm_job_power_off(r, e);
 }

@@ -65,7 +65,7 @@ static int commit_surely(struct saga *s, saga_txn_fn *fn, const struct err *why)
 
         if (commit_once(s, fn, why, &e) == 0)
             return 0;
-        log_err(LOG_ERROR, "the state of a job cannot be written", &e, "job", s->job->id, "kind", s->job->kind, NULL);
+        log_err(LOG_ERROR, "the state of a job cannot be written", &e, NULL);
         if (!jobs_pause(s->js, jobs_backoff_ms(s->js, n)))
             return -1;
     }
@@ -138,8 +138,7 @@ void saga_end(struct saga *s, const struct err *outcome)
     if (commit_surely(s, end_txn, outcome) < 0)
         return;
     FAILPOINT_AFTER("job.settle.after");
-    if (outcome)
-        log_err(LOG_WARN, "job failed", outcome, "job", j->id, "kind", j->kind, "target", j->target, NULL);
+    saga_log_end(s, outcome);
     waits_tell(&s->js->waits, j->id);
 }
 
@@ -151,7 +150,9 @@ void saga_park(struct saga *s)
     s->job->status = JOB_PENDING;
     s->job->not_before_ms = 0;
     if (commit_once(s, requeue_txn, NULL, &e) < 0)
-        log_err(LOG_WARN, "a job is left running until the next start", &e, "job", s->job->id, NULL);
+        log_err(LOG_WARN, "a job is left running until the next start", &e, NULL);
+    else
+        log_info("operation waits for the next start", NULL);
 }
 
 static void defer_until(struct saga *s, int64_t delay_ms)
@@ -164,10 +165,10 @@ static void defer_until(struct saga *s, int64_t delay_ms)
 /* A retried kind never gives up; its deadline only says from when on it is tried no oftener than need be. */
 void saga_retry_later(struct saga *s, const struct err *why)
 {
-    defer_until(s, saga_is_past_deadline(s) ? s->js->config.retry_max_ms : jobs_backoff_ms(s->js, s->job->attempts + 1));
-    if (s->job->attempts == 1)
-        log_err(LOG_WARN, "job is tried again until it succeeds", why, "job", s->job->id, "kind", s->job->kind, "target",
-                s->job->target, NULL);
+    int64_t delay_ms = saga_is_past_deadline(s) ? s->js->config.retry_max_ms : jobs_backoff_ms(s->js, s->job->attempts + 1);
+
+    defer_until(s, delay_ms);
+    saga_log_again(s, "operation is tried again until it succeeds", delay_ms, why);
     if (commit_surely(s, retry_txn, why) == 0)
         FAILPOINT_AFTER("job.defer.after");
 }
@@ -185,6 +186,8 @@ static void give_up(struct saga *s, const struct err *undo)
     struct err outcome = s->first;
     const char *gap = s->first.detail[0] == '\0' ? "" : "; ";
 
+    log_err(LOG_ERROR, "an undo is given up; something may be left behind", undo, "step", s->kind->steps[s->begun - 1].name,
+            NULL);
     (void)err_detail(&outcome, "%s%sundo of %s failed: %s%s%s", s->first.detail, gap, s->kind->steps[s->begun - 1].name,
                      undo->msg, undo->detail[0] == '\0' ? "" : ": ", undo->detail);
     saga_end(s, &outcome);
@@ -196,7 +199,10 @@ void saga_undo_later(struct saga *s, const struct err *undo)
         give_up(s, undo);
         return;
     }
-    defer_until(s, jobs_backoff_ms(s->js, s->job->attempts + 1));
+    int64_t delay_ms = jobs_backoff_ms(s->js, s->job->attempts + 1);
+
+    defer_until(s, delay_ms);
+    saga_log_again(s, "undo is tried again", delay_ms, undo);
     if (commit_surely(s, requeue_txn, NULL) == 0)
         FAILPOINT_AFTER("job.defer.after");
 }
@@ -217,6 +223,7 @@ void saga_turn_back(struct saga *s, const struct err *why)
     j->not_before_ms = 0;
     if (j->deadline_boot_ms < now_ms)
         j->deadline_boot_ms = now_ms; /* the grace of the undo begins now */
+    saga_log_turn(why);
     if (commit_surely(s, turn_txn, why) == 0)
         FAILPOINT_AFTER("job.turn.after");
 }

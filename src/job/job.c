@@ -256,7 +256,7 @@ static int requeue(struct jobs *js, struct err *e)
     if (txn_write(js->store, &t, e) < 0 || store_job_requeue_running(t, &count, e) < 0 || txn_commit(t, e) < 0)
         return -1;
     if (count > 0)
-        log_write(LOG_INFO, "jobs of the last life are taken up again", NULL);
+        log_info("operations of the last life are taken up again", NULL);
     return 0;
 }
 

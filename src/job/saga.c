@@ -79,13 +79,12 @@ static void take_back(struct saga *s, const struct job_step *step)
 {
     struct err e = ERR_INIT;
 
-    log_warn("a step that nobody waited for any more has returned", "job", s->job->id, "kind", s->job->kind, "step", step->name,
-             NULL);
+    log_warn("a step that nobody waited for any more has returned", "step", step->name, NULL);
     if (s->job->direction == JOB_BACKWARD || s->kind->policy == JOB_RETRY || !step->undo)
         return;
     s->job->direction = JOB_BACKWARD;
     if (call_undo(s, step, &e) < 0)
-        log_err(LOG_ERROR, "a late step may have left something behind", &e, "job", s->job->id, "step", step->name, NULL);
+        log_err(LOG_ERROR, "a late step may have left something behind", &e, "step", step->name, NULL);
 }
 
 typedef int call_fn(struct saga *s, const struct job_step *step, struct err *e);
@@ -94,6 +93,7 @@ typedef int call_fn(struct saga *s, const struct job_step *step, struct err *e);
 static int call_watched(struct saga *s, call_fn *call, const struct job_step *step, int64_t until_boot_ms, struct err *e)
 {
     bool heeds_cancel = s->job->direction == JOB_FORWARD && s->kind->policy == JOB_UNWIND;
+    int64_t began_us = clock_tick_us();
     int rc;
 
     s->until_boot_ms = until_boot_ms;
@@ -101,8 +101,10 @@ static int call_watched(struct saga *s, call_fn *call, const struct job_step *st
         (struct stint){ .job = s->job->id, .worker = s->worker, .until_boot_ms = until_boot_ms, .heeds_cancel = heeds_cancel };
     stint_begin(s->js, &s->stint);
     rc = call(s, step, e);
-    if (stint_end(s->js, &s->stint))
+    if (stint_end(s->js, &s->stint)) {
+        saga_log_step(s, step, clock_tick_us() - began_us, rc < 0 ? e : NULL);
         return rc;
+    }
     take_back(s, step);
     return err_set(e, ERR_TIMEOUT, "the step was left behind");
 }
@@ -228,6 +230,21 @@ static void release(struct saga *s)
         s->kind->release(&s->run);
 }
 
+static void walk(struct saga *s)
+{
+    if (!s->kind || s->job->step >= s->kind->step_count) {
+        end_unknown(s);
+        return;
+    }
+    if (s->job->direction == JOB_FORWARD) {
+        go_forward(s);
+    } else {
+        saga_recall(s);
+        go_back(s);
+    }
+    release(s);
+}
+
 void saga_run(struct worker *w, struct job *j, bool is_first_claim)
 {
     struct jobs *js = w->js;
@@ -241,17 +258,10 @@ void saga_run(struct worker *w, struct job *j, bool is_first_claim)
                       .cancels_seen = atomic_load(&js->cancels) - 1,
                       .worker = w };
 
-    if (!s.kind || j->step >= s.kind->step_count) {
-        end_unknown(&s);
-        return;
-    }
-    if (j->direction == JOB_FORWARD) {
-        go_forward(&s);
-    } else {
-        saga_recall(&s);
-        go_back(&s);
-    }
-    release(&s);
+    saga_log_enter(&s);
+    saga_log_claim(&s, is_first_claim);
+    walk(&s);
+    saga_log_leave();
 }
 
 /* Without the step that hangs */
@@ -291,7 +301,7 @@ void saga_go_on_without(struct jobs *js, const char *job)
     struct err e = ERR_INIT;
 
     for (uint32_t n = 1; read_job(js, job, &j, &e) < 0; n++) {
-        log_err(LOG_ERROR, "a job whose step hangs cannot be read", &e, "job", job, NULL);
+        log_err(LOG_ERROR, "a job whose step hangs cannot be read", &e, "operation", job, NULL);
         if (!jobs_pause(js, jobs_backoff_ms(js, n)))
             return;
     }
@@ -303,7 +313,8 @@ void saga_go_on_without(struct jobs *js, const char *job)
                       .begun = j->step + 1,
                       .until_boot_ms = clock_boot_ms() };
 
-    log_warn("a step is left behind; its operation goes on without it", "job", j->id, "kind", j->kind, "step",
-             s.kind->steps[j->step].name, "target", j->target, NULL);
+    saga_log_enter(&s);
+    log_warn("a step is left behind; its operation goes on without it", "step", s.kind->steps[j->step].name, NULL);
     go_on(&s);
+    saga_log_leave();
 }

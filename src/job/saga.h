@@ -21,6 +21,8 @@ struct saga {
     bool is_prepared;
     struct worker *worker; /* NULL: the watch, which runs no steps */
     struct stint stint;
+    char noun[16];          /* what its target is: "vm" */
+    const char *context[9]; /* of its thread's log lines */
 };
 
 static inline bool saga_is_past_deadline(const struct saga *s)
@@ -41,5 +43,16 @@ void saga_undo_later(struct saga *s, const struct err *undo);
 void saga_turn_back(struct saga *s, const struct err *why);
 /* Reads into s->first why it turned back, as its row keeps it. */
 void saga_recall(struct saga *s);
+
+/* saga_log.c. From enter to leave each line of this thread says whose work it is. */
+
+void saga_log_enter(struct saga *s);
+void saga_log_leave(void);
+void saga_log_claim(const struct saga *s, bool is_first);
+/* A step, or its undo, has ended; why: NULL when it went well. */
+void saga_log_step(const struct saga *s, const struct job_step *step, int64_t us, const struct err *why);
+void saga_log_turn(const struct err *why);
+void saga_log_again(const struct saga *s, const char *what, int64_t in_ms, const struct err *why);
+void saga_log_end(const struct saga *s, const struct err *outcome);
 
 #endif

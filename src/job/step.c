@@ -77,7 +77,7 @@ void job_report(const struct job_run *r, uint32_t progress, const char *details)
     s->may_report_boot_ms = now_ms + REPORT_EVERY_MS;
     s->job->progress = progress < 100 ? progress : 100;
     if (write_report(s, details, is_told, &e) < 0)
-        log_err(LOG_WARN, "the progress of a job cannot be written", &e, "job", s->job->id, "kind", s->job->kind, NULL);
+        log_err(LOG_WARN, "the progress of a job cannot be written", &e, NULL);
     else if (is_told)
         s->may_tell_boot_ms = now_ms + REPORT_EVENT_EVERY_MS;
 }
