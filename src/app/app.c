@@ -51,24 +51,48 @@ static int authorize(void *arg, const struct actor *who, const char *action, str
     return policy_check(who, action, e);
 }
 
-/* A path may hold what its sender took for a token's id. */
+/* A path may hold what its sender took for a token's id, or a guest's token that went to the wrong address: then it is the route
+ * that is shown, or no more than where it would have led. */
 static const char *shown_path(const struct request *r)
 {
-    const char *route = request_route(r);
+    static const char *const secretive[] = { "/tokens/", "/phone-home/" };
+    const char *route = request_route(r), *path = route ? strchr(route, '/') : request_path(r);
 
-    return route && strstr(route, "/tokens/") ? strchr(route, '/') : request_path(r);
+    for (size_t i = 0; i < ARRAY_LEN(secretive); i++)
+        if (strstr(path, secretive[i]))
+            return route ? path : secretive[i];
+    return request_path(r);
+}
+
+/* What probers ask every few seconds would bury the rest. */
+static bool is_poll(const struct request *r)
+{
+    static const char *const polls[] = { "GET /health", "GET /metrics" };
+
+    for (size_t i = 0; i < ARRAY_LEN(polls); i++)
+        if (str_equal(request_route(r), polls[i]))
+            return true;
+    return false;
+}
+
+static const char *or_null(const char *s)
+{
+    return s[0] ? s : NULL;
 }
 
 static void log_request(void *arg, struct request *r, int status, int64_t duration_us, uint64_t bytes)
 {
-    char status_text[12], duration_text[24], bytes_text[24];
+    const struct actor *who = request_actor(r);
+    bool is_routine = status >= 200 && status < 300 && is_poll(r);
+    char status_text[12], bytes_text[24];
+    log_ms_text ms;
 
     (void)arg;
     (void)snprintf(status_text, sizeof status_text, "%d", status);
-    (void)snprintf(duration_text, sizeof duration_text, "%lld", (long long)duration_us);
     (void)snprintf(bytes_text, sizeof bytes_text, "%llu", (unsigned long long)bytes);
-    log_info("request", "method", request_method(r), "path", shown_path(r), "status", status_text, "us", duration_text, "bytes",
-             bytes_text, "request_id", request_id(r), NULL);
+    log_write(is_routine ? LOG_DEBUG : LOG_INFO, "request", "method", request_method(r), "path", shown_path(r), "status",
+              status_text, "ms", log_ms(duration_us, ms), "bytes", bytes_text, "user", or_null(who->user), "project",
+              or_null(who->project), "address", or_null(who->address), "request_id", request_id(r), NULL);
 }
 
 /* What core asks of us when a network comes up. */

@@ -50,10 +50,11 @@ DEFINE_AUTO(guest_server, server_free)
 static void log_request(void *arg, struct request *r, int status, int64_t duration_us, uint64_t bytes)
 {
     char status_text[12];
+    log_ms_text ms;
 
-    (void)arg, (void)duration_us, (void)bytes;
+    (void)arg, (void)bytes;
     (void)snprintf(status_text, sizeof status_text, "%d", status);
-    log_debug("guest request", "route", request_route(r) ? request_route(r) : "none", "status", status_text, "address",
+    log_debug("guest request", "route", request_route(r), "status", status_text, "ms", log_ms(duration_us, ms), "address",
               request_actor(r)->address, "request_id", request_id(r), NULL);
 }
 

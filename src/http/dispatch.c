@@ -11,6 +11,7 @@
 #include "server.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 /* A refused body is read on for so long, so that a client that sends first and reads later gets its answer. */
@@ -119,7 +120,7 @@ static enum MHD_Result on_head(struct request *r, const char *method, const char
     r->line.version = version;
     (void)str_copy(r->method, sizeof(r->method), method); /* longer than ours: unknown in any case */
     r->phase = PHASE_BEGIN;
-    r->started_us = request_now_us();
+    r->started_us = clock_tick_us();
     r->is_counted = true;
     atomic_fetch_add(&r->http->active, 1);
     client_deadline_off(r->conn);
@@ -192,7 +193,7 @@ static enum MHD_Result finish(struct request *r)
     struct err e = ERR_INIT;
 
     if (!r->response) {
-        log_error("http.handler gave no answer", "route", request_route(r), "request", r->id, NULL);
+        log_error("http.handler gave no answer", "route", request_route(r), "request_id", r->id, NULL);
         (void)err_set(&e, ERR_INTERNAL, "the request was not answered");
         request_fail(r, &e);
     }
@@ -240,13 +241,14 @@ enum MHD_Result dispatch_access(void *http, struct MHD_Connection *connection, c
     return MHD_NO;
 }
 
-/* 0 when the client did not get its answer. Some refusals (a header too large, a malformed chunk) are libmicrohttpd's own. */
+/* 0 when the client did not get its answer; a stream has no end that could be missing. Some refusals (a header too large, a
+ * malformed chunk) are libmicrohttpd's own. */
 static int final_status(const struct request *r, enum MHD_RequestTerminationCode code)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_HTTP_STATUS);
 
     if (r->phase == PHASE_ANSWERED)
-        return code == MHD_REQUEST_TERMINATED_COMPLETED_OK ? r->status : 0;
+        return code == MHD_REQUEST_TERMINATED_COMPLETED_OK || r->is_stream ? r->status : 0;
     return info ? (int)info->http_status : 0;
 }
 
@@ -263,7 +265,7 @@ void dispatch_completed(void *http, struct MHD_Connection *connection, void **re
     int status = final_status(r, code);
     bool is_counted = r->is_counted && !r->is_stream;
     if (h->config.logged && (r->is_counted || status != 0))
-        h->config.logged(h->config.arg, r, status, request_now_us() - r->started_us, status != 0 ? r->answer_len : 0);
+        h->config.logged(h->config.arg, r, status, clock_tick_us() - r->started_us, status != 0 ? r->answer_len : 0);
     client_deadline_in(r->conn, h->config.idle_timeout_ms + h->config.header_deadline_ms);
     request_free(r);
     if (is_counted)

@@ -3,19 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "server.h"
 
+#include "base/clock.h"
 #include "base/id.h"
-
-int64_t request_now_us(void)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 struct request *request_new(struct http *http, struct client *conn, struct MHD_Connection *connection, const char *target)
 {
@@ -27,7 +19,7 @@ struct request *request_new(struct http *http, struct client *conn, struct MHD_C
     r->conn = conn;
     r->connection = connection;
     r->line = (struct request_line){ .target = target, .target_end = target + strlen(target), .has_blank = strchr(target, ' ') };
-    r->started_us = request_now_us();
+    r->started_us = clock_tick_us();
     r->door = route_door(http->doors, target);
     (void)str_copy(r->method, sizeof(r->method), "-");
     if (target_init(&r->target, target) == 0)

@@ -77,7 +77,6 @@ struct request {
 struct request *request_new(struct http *http, struct client *conn, struct MHD_Connection *connection, const char *target);
 void request_free(struct request *r);
 
-int64_t request_now_us(void);
 /* The client's X-Request-Id when it is well-formed, else a new one. */
 void request_set_id(struct request *r);
 

@@ -181,7 +181,7 @@ void request_fail(struct request *r, const struct err *e)
     r->door->error(r, e);
     if (has_answer(r))
         return;
-    log_err(LOG_ERROR, "http.error not answered by its door", e, "request", r->id, NULL);
+    log_err(LOG_ERROR, "http.error not answered by its door", e, "request_id", r->id, NULL);
     (void)request_reply_empty(r, MHD_HTTP_INTERNAL_SERVER_ERROR, &ignored);
 }
 

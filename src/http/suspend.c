@@ -74,7 +74,7 @@ bool suspend_wake_all(struct http *h)
 
     while ((r = take_awaited(h))) {
         has_woken = true;
-        log_error("http.request abandoned by whoever was to resume it", "request", r->id, NULL);
+        log_error("http.request abandoned by whoever was to resume it", "request_id", r->id, NULL);
         MHD_resume_connection(r->connection); /* without the lock: libmicrohttpd has one of its own */
     }
     return has_woken;
