@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "call.h"
 #include "libvirt_error.h"
 
 #include "base/str.h"
@@ -32,7 +33,7 @@ int capabilities_text_has_secmodel(const char *text, const char *model, bool *ou
 
 int capabilities_have_secmodel(virConnectPtr connect, const char *model, bool *out, struct err *e)
 {
-    AUTO_FREE char *text = virConnectGetCapabilities(connect);
+    AUTO_FREE char *text = CALL(virConnectGetCapabilities, connect);
 
     if (!text)
         return libvirt_failed(e, "the hypervisor's description of its host cannot be read");

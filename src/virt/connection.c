@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "call.h"
 #include "capabilities.h"
 #include "libvirt_error.h"
 
@@ -138,7 +139,7 @@ static int register_events(struct connection *c, virConnectPtr connect)
 {
     for (size_t i = 0; i < ARRAY_LEN(event_ids); i++) {
         virConnectDomainEventGenericCallback fn = callback_of(event_ids[i]);
-        c->callbacks[i] = virConnectDomainEventRegisterAny(connect, NULL, event_ids[i], fn, hub_ref(c->hub), unref_hub);
+        c->callbacks[i] = CALL(virConnectDomainEventRegisterAny, connect, NULL, event_ids[i], fn, hub_ref(c->hub), unref_hub);
         if (c->callbacks[i] < 0) {
             hub_free(c->hub);
             return -1;
@@ -152,8 +153,8 @@ static void register_network_events(struct connection *c, virConnectPtr connect)
 {
     virConnectNetworkEventGenericCallback fn = VIR_NETWORK_EVENT_CALLBACK(on_network);
 
-    c->network_callback =
-        virConnectNetworkEventRegisterAny(connect, NULL, VIR_NETWORK_EVENT_ID_LIFECYCLE, fn, connection_ref(c), unref_connection);
+    c->network_callback = CALL(virConnectNetworkEventRegisterAny, connect, NULL, VIR_NETWORK_EVENT_ID_LIFECYCLE, fn,
+                               connection_ref(c), unref_connection);
     if (c->network_callback < 0)
         connection_free(c);
 }
@@ -163,9 +164,9 @@ static void hang_up(struct connection *c, virConnectPtr connect)
 {
     for (size_t i = 0; i < ARRAY_LEN(event_ids); i++)
         if (c->callbacks[i] >= 0)
-            (void)virConnectDomainEventDeregisterAny(connect, c->callbacks[i]);
+            (void)CALL(virConnectDomainEventDeregisterAny, connect, c->callbacks[i]);
     if (c->network_callback >= 0)
-        (void)virConnectNetworkEventDeregisterAny(connect, c->network_callback);
+        (void)CALL(virConnectNetworkEventDeregisterAny, connect, c->network_callback);
     (void)virConnectUnregisterCloseCallback(connect, on_lost);
     (void)virConnectClose(connect);
 }
@@ -182,11 +183,11 @@ static int watch_for_loss(struct connection *c, virConnectPtr connect)
 static virConnectPtr open_any(const char *wanted, const char **uri)
 {
     *uri = wanted[0] ? wanted : "qemu:///system";
-    virConnectPtr connect = virConnectOpen(*uri);
+    virConnectPtr connect = CALL(virConnectOpen, *uri);
     if (connect || wanted[0] || geteuid() == 0)
         return connect;
     *uri = "qemu:///session";
-    return virConnectOpen(*uri);
+    return CALL(virConnectOpen, *uri);
 }
 
 static void begin_attempt(struct connection *c, const char **wanted)
@@ -433,7 +434,7 @@ static int check_up(struct connection *c, struct err *e)
 
 static int open_own(struct connection *c, virConnectPtr *out, struct err *e)
 {
-    AUTO_CONNECT connect = virConnectOpen(connection_uri(c));
+    AUTO_CONNECT connect = CALL(virConnectOpen, connection_uri(c));
 
     if (!connect)
         return libvirt_failed(e, "no connection");
@@ -552,7 +553,7 @@ int connection_open_reader(struct connection *c, virConnectPtr *out, struct err 
 
     if (!uri)
         return err_set(e, ERR_UNAVAILABLE, "the hypervisor does not answer");
-    AUTO_CONNECT connect = str_starts_with(uri, "test:") ? virConnectOpen(uri) : virConnectOpenReadOnly(uri);
+    AUTO_CONNECT connect = str_starts_with(uri, "test:") ? CALL(virConnectOpen, uri) : CALL(virConnectOpenReadOnly, uri);
     if (!connect)
         return libvirt_failed(e, "no connection for reading");
     (void)virConnectSetKeepAlive(connect, c->keepalive_interval_s, c->keepalive_count);

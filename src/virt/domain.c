@@ -3,6 +3,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "call.h"
 #include "libvirt.h"
 #include "libvirt_error.h"
 
@@ -27,9 +28,9 @@ static int set_autostart(virDomainPtr domain, bool wanted, struct err *e)
 {
     int is_set = 0;
 
-    if (virDomainGetAutostart(domain, &is_set) < 0)
+    if (CALL(virDomainGetAutostart, domain, &is_set) < 0)
         return libvirt_failed(e, "whether the domain starts by itself cannot be read");
-    if ((is_set != 0) != wanted && virDomainSetAutostart(domain, wanted) < 0)
+    if ((is_set != 0) != wanted && CALL(virDomainSetAutostart, domain, wanted) < 0)
         return libvirt_failed(e, "whether the domain starts by itself cannot be set");
     return 0;
 }
@@ -54,7 +55,7 @@ int libvirt_define(void *self, const struct virt_domain *d, struct err *e)
 
     if (connection_get(l->connection, &connect, e) < 0 || build(l, connect, d, &xml, e) < 0 || check_not_foreign(l, d->id, e) < 0)
         return -1;
-    AUTO_DOMAIN domain = virDomainDefineXMLFlags(connect, xml, 0);
+    AUTO_DOMAIN domain = CALL(virDomainDefineXMLFlags, connect, xml, 0);
     if (!domain)
         return libvirt_template_failed(e, "domain.xml", "domain");
     return set_autostart(domain, d->autostart, e);
@@ -71,12 +72,12 @@ int libvirt_set_autostart(void *self, const char *id, bool autostart, struct err
 
 static int set_metadata(virDomainPtr domain, const char *title, const char *tag, struct err *e)
 {
-    unsigned flags = VIR_DOMAIN_AFFECT_CONFIG | (virDomainIsActive(domain) == 1 ? VIR_DOMAIN_AFFECT_LIVE : 0);
+    unsigned flags = VIR_DOMAIN_AFFECT_CONFIG | (CALL(virDomainIsActive, domain) == 1 ? VIR_DOMAIN_AFFECT_LIVE : 0);
 
-    if (virDomainIsPersistent(domain) == 0)
+    if (CALL(virDomainIsPersistent, domain) == 0)
         flags = VIR_DOMAIN_AFFECT_LIVE;
-    if (virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_TITLE, title, NULL, NULL, flags) < 0 ||
-        virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, tag, "computed", VIRT_METADATA_NS, flags) < 0)
+    if (CALL(virDomainSetMetadata, domain, VIR_DOMAIN_METADATA_TITLE, title, NULL, NULL, flags) < 0 ||
+        CALL(virDomainSetMetadata, domain, VIR_DOMAIN_METADATA_ELEMENT, tag, "computed", VIRT_METADATA_NS, flags) < 0)
         return libvirt_failed(e, "the hypervisor did not accept the new name");
     return 0;
 }
@@ -116,7 +117,7 @@ static bool is_flag_refused(int code)
 static int undefine_domain(virDomainPtr domain, struct err *e)
 {
     for (size_t i = 0; i < ARRAY_LEN(undefine_ladder); i++) {
-        if (virDomainUndefineFlags(domain, undefine_ladder[i]) == 0)
+        if (CALL(virDomainUndefineFlags, domain, undefine_ladder[i]) == 0)
             return 0;
         if (!is_flag_refused(libvirt_last_code()))
             break;
@@ -140,7 +141,7 @@ static int undefine_ours(struct libvirt *l, const char *id, struct err *e)
 
     if (libvirt_find_ours(l, id, &f, e) < 0 || libvirt_check_disk(l, f.domain, e) < 0)
         return -1;
-    return virDomainIsPersistent(f.domain) == 0 ? 0 : undefine_domain(f.domain, e);
+    return CALL(virDomainIsPersistent, f.domain) == 0 ? 0 : undefine_domain(f.domain, e);
 }
 
 int libvirt_undefine(void *self, const char *id, struct err *e)
@@ -176,12 +177,12 @@ static int unless(virDomainPtr domain, bool (*is_so)(virDomainPtr), const char *
 
 static bool is_active(virDomainPtr domain)
 {
-    return virDomainIsActive(domain) == 1;
+    return CALL(virDomainIsActive, domain) == 1;
 }
 
 static bool is_inactive(virDomainPtr domain)
 {
-    return virDomainIsActive(domain) == 0;
+    return CALL(virDomainIsActive, domain) == 0;
 }
 
 static bool is_paused(virDomainPtr domain)
@@ -205,7 +206,7 @@ int libvirt_start(void *self, const char *id, struct err *e)
 
     if (libvirt_find_ours(self, id, &f, e) < 0)
         return -1;
-    if (virDomainCreate(f.domain) == 0)
+    if (CALL(virDomainCreate, f.domain) == 0)
         return 0;
     return unless(f.domain, is_active, "the hypervisor could not start the VM; its reason is in the daemon's log", e);
 }
@@ -216,7 +217,7 @@ static int destroy_ours(struct libvirt *l, const char *id, struct err *e)
 
     if (libvirt_find_ours(l, id, &f, e) < 0 || libvirt_check_disk(l, f.domain, e) < 0)
         return -1;
-    if (is_inactive(f.domain) || virDomainDestroy(f.domain) == 0)
+    if (is_inactive(f.domain) || CALL(virDomainDestroy, f.domain) == 0)
         return 0;
     return unless(f.domain, is_inactive, "the hypervisor could not power the VM off", e);
 }
@@ -234,27 +235,37 @@ enum { QUICK_MS = 10 * 1000, SAVE_MS = 24 * 3600 * 1000 };
 /* The power button needs no agent in the guest; drivers without one have a default. */
 static int press_power_button(virDomainPtr domain)
 {
-    int rc = virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN);
+    int rc = CALL(virDomainShutdownFlags, domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN);
 
-    return rc < 0 && is_flag_refused(libvirt_last_code()) ? virDomainShutdown(domain) : rc;
+    return rc < 0 && is_flag_refused(libvirt_last_code()) ? CALL(virDomainShutdown, domain) : rc;
 }
 
 static int press_restart_button(virDomainPtr domain)
 {
-    int rc = virDomainReboot(domain, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN);
+    int rc = CALL(virDomainReboot, domain, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN);
 
-    return rc < 0 && is_flag_refused(libvirt_last_code()) ? virDomainReboot(domain, 0) : rc;
+    return rc < 0 && is_flag_refused(libvirt_last_code()) ? CALL(virDomainReboot, domain, 0) : rc;
+}
+
+static int pause_cpus(virDomainPtr domain)
+{
+    return CALL(virDomainSuspend, domain);
+}
+
+static int resume_cpus(virDomainPtr domain)
+{
+    return CALL(virDomainResume, domain);
 }
 
 static int reset(virDomainPtr domain)
 {
-    return virDomainReset(domain, 0);
+    return CALL(virDomainReset, domain, 0);
 }
 
 /* Also a paused guest is to run when it is started. */
 static int save(virDomainPtr domain)
 {
-    return virDomainManagedSave(domain, VIR_DOMAIN_SAVE_RUNNING);
+    return CALL(virDomainManagedSave, domain, VIR_DOMAIN_SAVE_RUNNING);
 }
 
 /* is_so: what is to be so in the end, however the call ended; NULL: the call itself is what counts. */
@@ -292,14 +303,14 @@ int libvirt_reset(void *self, const char *id, struct err *e)
 
 int libvirt_pause(void *self, const char *id, struct err *e)
 {
-    static const struct guest_ask ask = { virDomainSuspend, QUICK_MS, "the hypervisor could not pause the VM" };
+    static const struct guest_ask ask = { pause_cpus, QUICK_MS, "the hypervisor could not pause the VM" };
 
     return call_ours(self, id, &ask, is_paused, e);
 }
 
 int libvirt_resume(void *self, const char *id, struct err *e)
 {
-    static const struct guest_ask ask = { virDomainResume, QUICK_MS, "the hypervisor could not resume the VM" };
+    static const struct guest_ask ask = { resume_cpus, QUICK_MS, "the hypervisor could not resume the VM" };
 
     return call_ours(self, id, &ask, is_running, e);
 }

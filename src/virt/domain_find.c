@@ -3,6 +3,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "call.h"
 #include "domain_agent.h"
 #include "libvirt.h"
 #include "libvirt_error.h"
@@ -52,7 +53,8 @@ static int parse_tag(const char *text, struct tag *out, struct err *e)
 
 int libvirt_read_tag(virDomainPtr domain, struct tag *out, struct err *e)
 {
-    AUTO_FREE char *text = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIRT_METADATA_NS, VIR_DOMAIN_AFFECT_CURRENT);
+    AUTO_FREE char *text =
+        CALL(virDomainGetMetadata, domain, VIR_DOMAIN_METADATA_ELEMENT, VIRT_METADATA_NS, VIR_DOMAIN_AFFECT_CURRENT);
 
     if (!text && libvirt_last_code() == VIR_ERR_NO_DOMAIN_METADATA)
         return foreign(e, "there is no tag");
@@ -68,7 +70,7 @@ int libvirt_find_ours(struct libvirt *l, const char *id, struct found *out, stru
 
     if (connection_get(l->connection, &f.connect, e) < 0)
         return -1;
-    f.domain = virDomainLookupByUUIDString(f.connect, id);
+    f.domain = CALL_ABOUT("domain", id, virDomainLookupByUUIDString, f.connect, id);
     if (!f.domain)
         return libvirt_failed(e, "the domain cannot be looked up");
     if (libvirt_read_tag(f.domain, &tag, e) < 0)
@@ -100,7 +102,7 @@ int libvirt_check_disk(struct libvirt *l, virDomainPtr domain, struct err *e)
 {
     if (!l->config->state_dir)
         return 0;
-    AUTO_FREE char *text = virDomainGetXMLDesc(domain, 0);
+    AUTO_FREE char *text = CALL(virDomainGetXMLDesc, domain, 0);
     if (!text)
         return libvirt_failed(e, "the domain's description cannot be read");
     AUTO_FREE char *path = first_disk_path(text);
@@ -110,7 +112,7 @@ int libvirt_check_disk(struct libvirt *l, virDomainPtr domain, struct err *e)
 /* Unknown is not "none": a suspended VM must not be shown as stopped because libvirt went between two questions. */
 static int has_managed_save(virDomainPtr domain, bool *out, struct err *e)
 {
-    int rc = virDomainHasManagedSaveImage(domain, 0);
+    int rc = CALL(virDomainHasManagedSaveImage, domain, 0);
 
     if (rc < 0 && libvirt_last_code() != VIR_ERR_NO_SUPPORT)
         return libvirt_failed(e, "whether the domain's memory is saved cannot be read");
@@ -123,7 +125,7 @@ int libvirt_domain_state(virDomainPtr domain, struct virt_state *out, struct err
     int state, reason;
     bool is_saved = false;
 
-    if (virDomainGetState(domain, &state, &reason, 0) < 0)
+    if (CALL(virDomainGetState, domain, &state, &reason, 0) < 0)
         return libvirt_failed(e, "the domain's state cannot be read");
     struct virt_state now = state_of(state, reason);
     if (now.power == VIRT_STOPPED && has_managed_save(domain, &is_saved, e) < 0)
@@ -148,7 +150,7 @@ int libvirt_state(void *self, const char *id, struct virt_state *out, struct err
 
     if (connection_get(l->connection, &f.connect, e) < 0)
         return -1;
-    f.domain = virDomainLookupByUUIDString(f.connect, id);
+    f.domain = CALL_ABOUT("domain", id, virDomainLookupByUUIDString, f.connect, id);
     int rc = f.domain ? libvirt_domain_state(f.domain, out, e) : libvirt_failed(e, "the domain cannot be looked up");
     return rc < 0 ? absent_or(out, e) : 0;
 }
@@ -159,7 +161,7 @@ int libvirt_agent_is_connected(void *self, const char *id, bool *out, struct err
 
     if (libvirt_find_ours(self, id, &f, e) < 0)
         return -1;
-    AUTO_FREE char *text = virDomainGetXMLDesc(f.domain, 0);
+    AUTO_FREE char *text = CALL(virDomainGetXMLDesc, f.domain, 0);
     if (!text)
         return libvirt_failed(e, "the domain's description cannot be read");
     *out = domain_agent_is_connected(text);
@@ -173,8 +175,8 @@ int libvirt_description(void *self, const char *id, char **xml, bool *autostart,
 
     if (libvirt_find_ours(self, id, &f, e) < 0)
         return -1;
-    AUTO_FREE char *text = virDomainGetXMLDesc(f.domain, VIR_DOMAIN_XML_INACTIVE);
-    if (!text || virDomainGetAutostart(f.domain, &flag) < 0)
+    AUTO_FREE char *text = CALL(virDomainGetXMLDesc, f.domain, VIR_DOMAIN_XML_INACTIVE);
+    if (!text || CALL(virDomainGetAutostart, f.domain, &flag) < 0)
         return libvirt_failed(e, "the domain's description cannot be read");
     *xml = TAKE(text);
     *autostart = flag != 0;
@@ -208,7 +210,7 @@ int libvirt_list_tagged(void *self, uuid_text **out, size_t *count, struct err *
 
     if (connection_get(l->connection, &connect, e) < 0)
         return -1;
-    int total = virConnectListAllDomains(connect, &domains, 0);
+    int total = CALL(virConnectListAllDomains, connect, &domains, 0);
     if (total < 0)
         return libvirt_failed(e, "the domains cannot be listed");
     AUTO_FREE uuid_text *ids = calloc((size_t)total + 1, sizeof(*ids));

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "call.h"
 #include "libvirt.h"
 #include "libvirt_error.h"
 
@@ -42,12 +43,12 @@ DEFINE_AUTO(guest_call, guest_call_free)
 /* libvirt keeps its errors per thread, so they are read here. */
 static int call(const struct guest_call *g, struct err *e)
 {
-    AUTO_CONNECT connect = virConnectOpen(g->uri);
+    AUTO_CONNECT connect = CALL(virConnectOpen, g->uri);
 
     if (!connect)
         return libvirt_failed(e, g->ask.refused);
     (void)virConnectSetKeepAlive(connect, g->keepalive_interval_s, g->keepalive_count);
-    AUTO_DOMAIN domain = virDomainLookupByUUIDString(connect, g->id);
+    AUTO_DOMAIN domain = CALL_ABOUT("domain", g->id, virDomainLookupByUUIDString, connect, g->id);
     return domain && g->ask.fn(domain) == 0 ? 0 : libvirt_failed(e, g->ask.refused);
 }
 

@@ -2,6 +2,7 @@
  */
 #include "libvirt.h"
 
+#include "call.h"
 #include "libvirt_error.h"
 
 static void libvirt_free(struct libvirt *l)
@@ -69,7 +70,7 @@ static int libvirt_versions(void *self, struct buf *out, struct err *e)
 
     if (connection_get(l->connection, &connect, e) < 0)
         return -1;
-    if (virConnectGetLibVersion(connect, &library) < 0 || virConnectGetVersion(connect, &hypervisor) < 0)
+    if (CALL(virConnectGetLibVersion, connect, &library) < 0 || CALL(virConnectGetVersion, connect, &hypervisor) < 0)
         return libvirt_failed(e, "the hypervisor's version cannot be read");
     buf_addf(out, " libvirt %lu %s %lu", library, virConnectGetType(connect), hypervisor);
     return 0;

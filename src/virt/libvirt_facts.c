@@ -1,5 +1,6 @@
 /* virt/libvirt_facts: everything that a libvirt has, by a connection that can only read. What goes while it is looked at is left
  * out. */
+#include "call.h"
 #include "facts_parts.h"
 #include "libvirt.h"
 #include "libvirt_error.h"
@@ -38,10 +39,10 @@ static int open_reader(const char *wanted, struct virt_facts *to, virConnectPtr 
     const char *uri = wanted[0] ? wanted : "qemu:///system";
 
     virSetErrorFunc(NULL, keep_quiet);
-    virConnectPtr connect = virConnectOpenReadOnly(uri);
+    virConnectPtr connect = CALL(virConnectOpenReadOnly, uri);
     if (!connect && !wanted[0] && geteuid() != 0) {
         uri = "qemu:///session";
-        connect = virConnectOpenReadOnly(uri);
+        connect = CALL(virConnectOpenReadOnly, uri);
     }
     if (!connect) {
         (void)err_set(e, ERR_UNAVAILABLE, "the hypervisor does not answer");
@@ -64,14 +65,14 @@ static int fill_domain(struct fact_domain *d, virDomainPtr domain, const char *x
     if (libvirt_domain_state(domain, &state, e) < 0)
         return -1;
     d->power = state.power;
-    d->autostart = virDomainGetAutostart(domain, &autostart) == 0 && autostart;
+    d->autostart = CALL(virDomainGetAutostart, domain, &autostart) == 0 && autostart;
     d->name = str_dup(virDomainGetName(domain));
     return d->name ? fact_domain_read(xml, d, e) : no_memory(e);
 }
 
 static int add_domain(struct virt_facts *to, virDomainPtr domain, struct err *e)
 {
-    AUTO_FREE char *xml = virDomainGetXMLDesc(domain, 0);
+    AUTO_FREE char *xml = CALL(virDomainGetXMLDesc, domain, 0);
     struct fact_domain *d;
 
     if (!xml && libvirt_last_code() == VIR_ERR_NO_DOMAIN)
@@ -96,7 +97,7 @@ static int read_domains(virConnectPtr connect, struct virt_facts *to, struct err
 {
     AUTO_DOMAINS list = NULL;
 
-    if (virConnectListAllDomains(connect, &list, 0) < 0)
+    if (CALL(virConnectListAllDomains, connect, &list, 0) < 0)
         return libvirt_failed(e, "the domains cannot be listed");
     for (virDomainPtr *d = list; *d; d++)
         if (add_domain(to, *d, e) < 0)
@@ -112,15 +113,15 @@ static int fill_network(struct fact_bridge *n, virNetworkPtr network, const char
 
     if (virNetworkGetUUIDString(network, n->id) < 0)
         return libvirt_failed(e, "a network cannot be read");
-    n->is_active = virNetworkIsActive(network) == 1;
-    n->autostart = virNetworkGetAutostart(network, &autostart) == 0 && autostart;
+    n->is_active = CALL(virNetworkIsActive, network) == 1;
+    n->autostart = CALL(virNetworkGetAutostart, network, &autostart) == 0 && autostart;
     n->name = str_dup(virNetworkGetName(network));
     return n->name ? fact_network_read(xml, n, e) : no_memory(e);
 }
 
 static int add_network(struct virt_facts *to, virNetworkPtr network, struct err *e)
 {
-    AUTO_FREE char *xml = virNetworkGetXMLDesc(network, 0);
+    AUTO_FREE char *xml = CALL(virNetworkGetXMLDesc, network, 0);
     struct fact_bridge *n;
 
     if (!xml && libvirt_last_code() == VIR_ERR_NO_NETWORK)
@@ -138,7 +139,7 @@ static int read_networks(virConnectPtr connect, struct virt_facts *to, struct er
 {
     AUTO_NETWORKS list = NULL;
 
-    if (virConnectListAllNetworks(connect, &list, 0) < 0)
+    if (CALL(virConnectListAllNetworks, connect, &list, 0) < 0)
         return libvirt_last_code() == VIR_ERR_NO_SUPPORT ? 0 : libvirt_failed(e, "the networks cannot be listed");
     to->has_networks = true;
     for (virNetworkPtr *n = list; *n; n++)
@@ -151,7 +152,7 @@ static int read_filters(virConnectPtr connect, struct virt_facts *to, struct err
 {
     AUTO_FILTERS list = NULL;
 
-    if (virConnectListAllNWFilters(connect, &list, 0) < 0)
+    if (CALL(virConnectListAllNWFilters, connect, &list, 0) < 0)
         return libvirt_last_code() == VIR_ERR_NO_SUPPORT ? 0 : libvirt_failed(e, "the filters cannot be listed");
     to->has_filters = true;
     for (virNWFilterPtr *f = list; *f; f++)

@@ -2,6 +2,7 @@
  * "refused" by looking. What XML says and should say is network_read.c's and network_xml.c's. */
 #include <string.h>
 
+#include "call.h"
 #include "host_routes.h"
 #include "libvirt.h"
 #include "libvirt_error.h"
@@ -65,7 +66,7 @@ static int foreign(struct err *e, const char *why)
 
 static int check_tag(virNetworkPtr network, const char *id, struct err *e)
 {
-    AUTO_FREE char *xml = virNetworkGetXMLDesc(network, 0);
+    AUTO_FREE char *xml = CALL(virNetworkGetXMLDesc, network, 0);
 
     if (!xml)
         return libvirt_failed(e, "the network cannot be read");
@@ -76,7 +77,7 @@ static int check_tag(virNetworkPtr network, const char *id, struct err *e)
 /* *out is NULL when it is absent. */
 static int find_ours(virConnectPtr connect, const char *id, virNetworkPtr *out, struct err *e)
 {
-    AUTO_NETWORK network = virNetworkLookupByUUIDString(connect, id);
+    AUTO_NETWORK network = CALL_ABOUT("network", id, virNetworkLookupByUUIDString, connect, id);
 
     if (!network && libvirt_last_code() != VIR_ERR_NO_NETWORK)
         return libvirt_failed(e, "the network cannot be looked up");
@@ -93,7 +94,7 @@ static int check_name(virConnectPtr connect, const char *id, struct err *e)
 
     if (!name)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    AUTO_NETWORK network = virNetworkLookupByName(connect, name);
+    AUTO_NETWORK network = CALL_ABOUT("network", name, virNetworkLookupByName, connect, name);
     if (network)
         return foreign(e, "a network of our name has another uuid");
     return libvirt_last_code() == VIR_ERR_NO_NETWORK ? 0 : libvirt_failed(e, "the network cannot be looked up");
@@ -107,14 +108,14 @@ static int define_filter(struct libvirt *l, virConnectPtr connect, const char *u
 
     if (network_xml_filter(l->config->template_dir, uuid, &xml, e) < 0)
         return -1;
-    AUTO_FILTER filter = virNWFilterDefineXML(connect, xml);
+    AUTO_FILTER filter = CALL(virNWFilterDefineXML, connect, xml);
     return filter ? 0 : libvirt_template_failed(e, "nwfilter.xml", "filter");
 }
 
 /* A definition waits for guests that start and reloads the rules of those that run: not without need. */
 static int renew_filter(struct libvirt *l, virConnectPtr connect, virNWFilterPtr filter, struct err *e)
 {
-    AUTO_FREE char *wanted = NULL, *present = virNWFilterGetXMLDesc(filter, 0);
+    AUTO_FREE char *wanted = NULL, *present = CALL(virNWFilterGetXMLDesc, filter, 0);
     uuid_text uuid;
 
     if (!present || virNWFilterGetUUIDString(filter, uuid) < 0)
@@ -127,7 +128,7 @@ static int renew_filter(struct libvirt *l, virConnectPtr connect, virNWFilterPtr
 /* libvirt's test driver, and builds without the nwfilter driver, know no filters. */
 static int ensure_filter(struct libvirt *l, virConnectPtr connect, struct err *e)
 {
-    AUTO_FILTER filter = virNWFilterLookupByName(connect, VIRT_FILTER_NAME);
+    AUTO_FILTER filter = CALL_ABOUT("filter", VIRT_FILTER_NAME, virNWFilterLookupByName, connect, VIRT_FILTER_NAME);
 
     if (filter)
         return renew_filter(l, connect, filter, e);
@@ -139,6 +140,16 @@ static int ensure_filter(struct libvirt *l, virConnectPtr connect, struct err *e
     default:
         return libvirt_failed(e, "the filter cannot be looked up");
     }
+}
+
+static int is_active(virNetworkPtr network)
+{
+    return CALL(virNetworkIsActive, network);
+}
+
+static int is_persistent(virNetworkPtr network)
+{
+    return CALL(virNetworkIsPersistent, network);
 }
 
 /* libvirt's yes or no to a question about a network; what is not there is not. A lost connection is neither. */
@@ -168,20 +179,20 @@ static int define(struct libvirt *l, virConnectPtr connect, const struct virt_ne
 
     if (check_name(connect, n->id, e) < 0 || network_xml_build(l->config->template_dir, n, &xml, e) < 0)
         return -1;
-    *out = virNetworkDefineXML(connect, xml);
+    *out = CALL(virNetworkDefineXML, connect, xml);
     return *out ? 0 : libvirt_template_failed(e, "network.xml", "network");
 }
 
 static int start(virConnectPtr connect, virNetworkPtr network, const struct virt_network *n, struct err *e)
 {
-    if (virNetworkIsActive(network) == 1)
+    if (is_active(network) == 1)
         return 0;
     if (check_free(connect, n, e) < 0)
         return -1;
-    if (virNetworkCreate(network) == 0)
+    if (CALL(virNetworkCreate, network) == 0)
         return 0;
     (void)libvirt_failed(e, "the hypervisor did not start the network");
-    if (virNetworkIsActive(network) != 1)
+    if (is_active(network) != 1)
         return -1;
     err_clear(e);
     return 0;
@@ -192,9 +203,9 @@ static int set_autostart(virNetworkPtr network, struct err *e)
 {
     int is_set = 0;
 
-    if (virNetworkIsPersistent(network) == 0)
+    if (is_persistent(network) == 0)
         return 0;
-    if (virNetworkGetAutostart(network, &is_set) < 0 || (!is_set && virNetworkSetAutostart(network, 1) < 0))
+    if (CALL(virNetworkGetAutostart, network, &is_set) < 0 || (!is_set && CALL(virNetworkSetAutostart, network, 1) < 0))
         return libvirt_failed(e, "the network cannot be made to start by itself");
     return 0;
 }
@@ -241,16 +252,16 @@ static const struct half {
     unsigned update, xml;
     int (*is_there)(virNetworkPtr network);
 } halves[] = {
-    { VIR_NETWORK_UPDATE_AFFECT_CONFIG, VIR_NETWORK_XML_INACTIVE, virNetworkIsPersistent },
-    { VIR_NETWORK_UPDATE_AFFECT_LIVE, 0, virNetworkIsActive },
+    { VIR_NETWORK_UPDATE_AFFECT_CONFIG, VIR_NETWORK_XML_INACTIVE, is_persistent },
+    { VIR_NETWORK_UPDATE_AFFECT_LIVE, 0, is_active },
 };
 
 /* Not every driver tells the two apart: the test driver describes the one that runs. */
 static char *describe(virNetworkPtr network, unsigned flags)
 {
-    char *xml = virNetworkGetXMLDesc(network, flags);
+    char *xml = CALL(virNetworkGetXMLDesc, network, flags);
 
-    return xml || !flags || libvirt_last_code() != VIR_ERR_INVALID_ARG ? xml : virNetworkGetXMLDesc(network, 0);
+    return xml || !flags || libvirt_last_code() != VIR_ERR_INVALID_ARG ? xml : CALL(virNetworkGetXMLDesc, network, 0);
 }
 
 typedef int plan_fn(const char *xml, const struct virt_lease *h, struct network_edits *out, struct err *e);
@@ -263,7 +274,7 @@ static int apply(virNetworkPtr network, const struct network_edit *edit, unsigne
     };
     unsigned command = edit->is_deletion ? VIR_NETWORK_UPDATE_COMMAND_DELETE : VIR_NETWORK_UPDATE_COMMAND_ADD_LAST;
 
-    if (virNetworkUpdate(network, command, sections[edit->section], -1, edit->xml, flags) == 0)
+    if (CALL(virNetworkUpdate, network, command, sections[edit->section], -1, edit->xml, flags) == 0)
         return 0;
     return libvirt_failed(e, "the hypervisor did not accept the host's entry");
 }
@@ -324,14 +335,14 @@ int libvirt_network_remove_host(void *self, const char *id, const struct virt_le
 
 static int stop(virNetworkPtr network, struct err *e)
 {
-    bool is_active = false;
+    bool is_up = false;
 
-    if (heard(virNetworkIsActive(network), &is_active, e) < 0)
+    if (heard(is_active(network), &is_up, e) < 0)
         return -1;
-    if (!is_active || virNetworkDestroy(network) == 0)
+    if (!is_up || CALL(virNetworkDestroy, network) == 0)
         return 0;
     (void)libvirt_failed(e, "the hypervisor did not stop the network");
-    if (virNetworkIsActive(network) != 0)
+    if (is_active(network) != 0)
         return -1;
     err_clear(e);
     return 0;
@@ -339,14 +350,14 @@ static int stop(virNetworkPtr network, struct err *e)
 
 static int undefine(virConnectPtr connect, const char *id, virNetworkPtr network, struct err *e)
 {
-    bool is_persistent = false;
+    bool is_defined = false;
 
-    if (heard(virNetworkIsPersistent(network), &is_persistent, e) < 0)
+    if (heard(is_persistent(network), &is_defined, e) < 0)
         return -1;
-    if (!is_persistent || virNetworkUndefine(network) == 0)
+    if (!is_defined || CALL(virNetworkUndefine, network) == 0)
         return 0;
     (void)libvirt_failed(e, "the hypervisor did not undefine the network");
-    AUTO_NETWORK still = virNetworkLookupByUUIDString(connect, id);
+    AUTO_NETWORK still = CALL_ABOUT("network", id, virNetworkLookupByUUIDString, connect, id);
     if (still || libvirt_last_code() != VIR_ERR_NO_NETWORK)
         return -1;
     err_clear(e);

@@ -2,6 +2,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "call.h"
 #include "libvirt.h"
 #include "libvirt_error.h"
 #include "state.h"
@@ -95,7 +96,7 @@ static void free_stats(virDomainStatsRecordPtr **records)
 static int read_stats(virConnectPtr connect, struct virt_survey *into, struct err *e)
 {
     __attribute__((cleanup(free_stats))) virDomainStatsRecordPtr *records = NULL;
-    int count = virConnectGetAllDomainStats(connect, VIR_DOMAIN_STATS_STATE, &records, 0);
+    int count = CALL(virConnectGetAllDomainStats, connect, VIR_DOMAIN_STATS_STATE, &records, 0);
 
     if (count < 0)
         return libvirt_failed(e, "the domains' states cannot be read");
@@ -109,13 +110,14 @@ static int read_stats(virConnectPtr connect, struct virt_survey *into, struct er
 static int read_one_by_one(virConnectPtr connect, struct virt_survey *into, struct err *e)
 {
     AUTO_DOMAINS domains = NULL;
-    int count = virConnectListAllDomains(connect, &domains, 0);
+    int count = CALL(virConnectListAllDomains, connect, &domains, 0);
 
     if (count < 0)
         return libvirt_failed(e, "the domains cannot be listed");
     for (int i = 0; i < count; i++) {
         int state, reason;
-        if (virDomainGetState(domains[i], &state, &reason, 0) == 0 && add_row(into, domains[i], state_of(state, reason), e) < 0)
+        if (CALL(virDomainGetState, domains[i], &state, &reason, 0) == 0 &&
+            add_row(into, domains[i], state_of(state, reason), e) < 0)
             return -1;
     }
     return 0;
@@ -124,7 +126,7 @@ static int read_one_by_one(virConnectPtr connect, struct virt_survey *into, stru
 static int mark_managed_saves(virConnectPtr connect, struct virt_survey *into, struct err *e)
 {
     AUTO_DOMAINS domains = NULL;
-    int count = virConnectListAllDomains(connect, &domains, VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE);
+    int count = CALL(virConnectListAllDomains, connect, &domains, VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE);
 
     if (count < 0)
         return libvirt_failed(e, "the managed saves cannot be listed");
@@ -152,9 +154,9 @@ static int source_read_all(void *reader, struct virt_survey *into, struct err *e
 /* Errors are made before anything is freed: freeing resets libvirt's. */
 static virDomainPtr look_up(virConnectPtr reader, const char *id, virDomainInfo *info, struct err *e)
 {
-    AUTO_DOMAIN domain = virDomainLookupByUUIDString(reader, id);
+    AUTO_DOMAIN domain = CALL_ABOUT("domain", id, virDomainLookupByUUIDString, reader, id);
 
-    if (domain && virDomainGetInfo(domain, info) == 0)
+    if (domain && CALL(virDomainGetInfo, domain, info) == 0)
         return TAKE(domain);
     (void)libvirt_failed(e, "the domain's state cannot be read");
     return NULL;
@@ -164,7 +166,7 @@ static virDomainPtr look_up(virConnectPtr reader, const char *id, virDomainInfo 
 static virDomainPtr get_info(virConnectPtr reader, virDomainPtr handle, struct virt_observation *out, virDomainInfo *info,
                              struct err *e)
 {
-    if (!handle || virDomainGetConnect(handle) != reader || virDomainGetInfo(handle, info) < 0)
+    if (!handle || virDomainGetConnect(handle) != reader || CALL(virDomainGetInfo, handle, info) < 0)
         return look_up(reader, out->id, info, e);
     (void)virDomainRef(handle);
     return handle;

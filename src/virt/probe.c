@@ -11,6 +11,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
+#include "call.h"
 #include "domain_cpu.h"
 #include "libvirt.h"
 #include "libvirt_error.h"
@@ -60,7 +61,7 @@ static void remove_file(const char *path)
 static void probe_done(struct probe *p)
 {
     if (p->domain)
-        (void)virDomainDestroy(p->domain);
+        (void)CALL(virDomainDestroy, p->domain);
     cleanup_domain(&p->domain);
     cleanup_connect(&p->connect);
     cleanup_close(&p->log_fd);
@@ -180,7 +181,7 @@ static int start_guest(struct probe *p, const struct virt_accel *accel, struct e
 
     if (build(p, accel, &xml, e) < 0)
         return -1;
-    p->domain = virDomainCreateXML(p->connect, xml, VIR_DOMAIN_START_AUTODESTROY);
+    p->domain = CALL(virDomainCreateXML, p->connect, xml, VIR_DOMAIN_START_AUTODESTROY);
     return p->domain ? 0 : libvirt_failed(e, "the hypervisor could not start the probe's guest");
 }
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "call.h"
 #include "libvirt_error.h"
 
 #include "base/str.h"
@@ -30,7 +31,7 @@ static int ask_one(virNetworkPtr network, const char *except, struct cidrs *to, 
 
     if (virNetworkGetUUIDString(network, id) < 0 || str_equal(id, except))
         return 0;
-    AUTO_FREE char *xml = virNetworkGetXMLDesc(network, 0);
+    AUTO_FREE char *xml = CALL(virNetworkGetXMLDesc, network, 0);
     if (!xml && libvirt_last_code() == VIR_ERR_NO_NETWORK)
         return 0;
     return xml ? network_read_cidrs(xml, to, e) : libvirt_failed(e, "a network cannot be read");
@@ -40,7 +41,7 @@ int ranges_ask(virConnectPtr connect, const char *except, struct cidrs *to, stru
 {
     __attribute__((cleanup(cleanup_networks))) virNetworkPtr *networks = NULL;
 
-    int count = virConnectListAllNetworks(connect, &networks, 0);
+    int count = CALL(virConnectListAllNetworks, connect, &networks, 0);
     if (count < 0)
         return libvirt_last_code() == VIR_ERR_NO_SUPPORT ? 0 : libvirt_failed(e, "the networks cannot be listed");
     for (int i = 0; i < count; i++)
