@@ -192,7 +192,7 @@ static size_t mend_all(const struct surgery *s, const struct doctor_report *repo
         if (mend(s, f, &e) == 0)
             mended++;
         else
-            log_err(LOG_WARN, "doctor: not mended", &e, "code", f->code, "subject", f->subject, NULL);
+            log_err(LOG_WARN, "doctor: not mended", &e, "finding", f->code, "subject", f->subject, NULL);
     }
     return mended;
 }

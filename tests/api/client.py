@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import select
 import signal
 import sqlite3
@@ -17,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("COMPUTED_BIN", str(ROOT / "build" / "test" / "computed"))
 DOCUMENT = Document((ROOT / "src" / "api" / "native" / "openapi.json").read_text())
 READY = "computed: listening on "
+PAIR = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
 ROOM = {"cpu_overcommit": 1000, "memory_overcommit": 1000, "disk_overcommit": 1000, "memory_reserve_mib": 0, "disk_reserve_gib": 0}
 PASSWORD = "correct horse battery"
 DEADLINE_S = 90.0  # a sanitized build on a busy machine is slow; whoever waits goes on as soon as it is there
@@ -263,6 +265,11 @@ class Daemon(Client):
 
     def log_text(self):
         return (self.directory / "log").read_text(errors="replace")
+
+    def log_lines(self, **fields):
+        """The lines whose pairs are so, as dictionaries; a value's quotes are taken off."""
+        lines = [{key: value.strip('"') for key, value in PAIR.findall(line)} for line in self.log_text().splitlines()]
+        return [line for line in lines if fields.items() <= line.items()]
 
     # ---- the other side of the hypervisor ----
     def arm(self, text):
