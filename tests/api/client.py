@@ -221,12 +221,16 @@ class Daemon(Client):
 
     def start(self):
         environment = self.environment()
-        self.log = open(self.directory / "log", "ab")
+        self.log = self.open_log()
         self.process = subprocess.Popen([BINARY], stdout=subprocess.PIPE, stderr=self.log, env=environment)
         line = self._first_line()
         assert line.startswith(READY), f"no ready line but {line!r}; the log: {self.log_text()[-2000:]}"
         url = urllib.parse.urlsplit(line.removeprefix(READY).strip().split(", ")[0])
         super().__init__(url.hostname, url.port, self.token)
+
+    def open_log(self):
+        """What its stderr is."""
+        return open(self.directory / "log", "ab")
 
     def _first_line(self):
         readable, _, _ = select.select([self.process.stdout], [], [], DEADLINE_S)

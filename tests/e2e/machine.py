@@ -119,9 +119,9 @@ class Machine(Daemon):
         return self.ended(self.show(name)["id"], "vm.create")
 
 
-def running(directory, tiny, **settings):
+def running(directory, tiny, kind=Machine, **settings):
     """The life of a fixture's machine."""
-    machine = Machine(directory, **settings)
+    machine = kind(directory, **settings)
     try:
         machine.add_image("tiny", tiny.read_bytes(), "qcow2")
         machine.add_image("blank", b"\0" * 65536, "raw")  # boots nothing and answers no power button
