@@ -5,6 +5,7 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -16,14 +17,20 @@ int log_level_from_string(const char *s, enum log_level *out); /* -1 when unknow
 const char *log_level_to_string(enum log_level level);
 int log_is_enabled(enum log_level level);
 /* When stderr is the journal, lines go there as entries with priorities and fields (COMPUTED_VM=…), and to stderr as ever when
- * it does not take one. Before there are other threads. */
-void log_use_journal(void);
+ * it does not take one; false: it is not. Before there are other threads. */
+bool log_use_journal(void);
 void log_write(enum log_level level, const char *msg, ...) __attribute__((sentinel));
 /* The failure of `msg` with the error's code, text and detail as fields, after the given pairs. */
 void log_err(enum log_level level, const char *msg, const struct err *e, ...) __attribute__((sentinel));
 /* What the calling thread works on: pairs that each of its lines ends with, key, value, …, NULL. Borrowed until they are
  * replaced; NULL: none. */
 void log_set_context(const char *const *pairs);
+/* The calling thread's context, for another one that works for it and may outlive it. */
+struct log_context {
+    const char *pairs[12]; /* as log_set_context takes them */
+    char text[512];
+};
+void log_copy_context(struct log_context *out);
 
 /* The value of a pair "ms": milliseconds, with decimals. */
 typedef char log_ms_text[24];

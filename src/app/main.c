@@ -56,7 +56,10 @@ static void print_help(FILE *to)
 
 static int fail(const struct err *e)
 {
-    err_print(e, "computed");
+    if (log_use_journal())
+        log_err(LOG_ERROR, "the daemon cannot go on", e, NULL);
+    else
+        err_print(e, "computed");
     return EXIT_FAILURE;
 }
 
@@ -109,7 +112,7 @@ static int run(const char *path, enum mode mode)
     if (mode != MODE_RUN)
         return EXIT_SUCCESS;
     log_set_level(config.log_level);
-    log_use_journal();
+    (void)log_use_journal();
     block_signals();
     raise_descriptor_limit();
     return app_run(&config, &e) < 0 ? fail(&e) : EXIT_SUCCESS;

@@ -96,8 +96,10 @@ static bool is_stderr_the_journal(void)
            device == st.st_dev && inode == st.st_ino;
 }
 
-void log_use_journal(void)
+bool log_use_journal(void)
 {
-    if (is_stderr_the_journal())
-        log_set_sink(send_event);
+    if (!is_stderr_the_journal())
+        return false;
+    log_set_sink(send_event);
+    return true;
 }

@@ -55,6 +55,30 @@ void log_set_context(const char *const *pairs)
     context = pairs;
 }
 
+/* Into what is left of out->text; NULL when that is not enough: a key then ends the pairs, and a value is "-". */
+static const char *keep(struct log_context *out, size_t *used, const char *s)
+{
+    size_t size = s ? strlen(s) + 1 : 0;
+    char *to = out->text + *used;
+
+    if (size == 0 || size > sizeof(out->text) - *used)
+        return NULL;
+    memcpy(to, s, size);
+    *used += size;
+    return to;
+}
+
+void log_copy_context(struct log_context *out)
+{
+    size_t n = 0, used = 0;
+
+    for (const char *const *pair = context; pair && pair[0] && n + 2 < ARRAY_LEN(out->pairs); pair += 2) {
+        out->pairs[n++] = keep(out, &used, pair[0]);
+        out->pairs[n++] = keep(out, &used, pair[1]);
+    }
+    out->pairs[n] = NULL;
+}
+
 void log_set_sink(log_sink_fn *fn)
 {
     sink = fn;

@@ -21,7 +21,8 @@ struct guest_call {
     int keepalive_interval_s;
     unsigned keepalive_count;
     struct guest_ask ask;
-    struct lock lock; /* RANK_VIRT; not held across a call of libvirt */
+    struct log_context context; /* of who asks */
+    struct lock lock;           /* RANK_VIRT; not held across a call of libvirt */
     struct cond changed;
     bool has_answer GUARDED_BY(lock), is_given_up GUARDED_BY(lock);
     struct err e GUARDED_BY(lock); /* code ERR_NONE: it went well */
@@ -68,6 +69,7 @@ static void *guest_call_main(void *arg)
     AUTO(guest_call) g = arg;
     struct err e = ERR_INIT;
 
+    log_set_context(g->context.pairs);
     (void)call(g, &e);
     answer(g, &e);
     return NULL;
@@ -89,6 +91,7 @@ static int begin(struct libvirt *l, virDomainPtr domain, const struct guest_ask 
     g->keepalive_interval_s = l->config->keepalive_interval_s;
     g->keepalive_count = l->config->keepalive_count;
     g->ask = *ask;
+    log_copy_context(&g->context);
     if (!g->uri)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     if (virDomainGetUUIDString(domain, g->id) < 0)

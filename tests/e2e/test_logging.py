@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from client import eventually
+from client import BINARY, eventually
 from machine import Machine, running
 
 JOURNALD = "/lib/systemd/systemd-journald"
@@ -101,6 +101,9 @@ def test_a_create_is_found_by_its_request_and_by_its_vm(service, journal):
     assert lookup["COMPUTED_MSG"] == "libvirt call failed" and "Domain not found" in lookup["COMPUTED_ERR"]
     surveys = journal.entries("COMPUTED_CALL=virConnectGetAllDomainStats")
     assert surveys and all("COMPUTED_OPERATION" not in entry for entry in surveys)
+    service.done(service.call("POST", "/v1/vms/a/pause", None, {"X-Request-Id": "pause-1"}))
+    (pause,) = journal.entries("COMPUTED_CALL=virDomainSuspend")  # QEMU itself must answer it: a thread of its own
+    assert (pause["COMPUTED_DOMAIN"], pause["COMPUTED_REQUEST_ID"], pause["COMPUTED_KIND"]) == (vm, "pause-1", "vm.pause")
     everything = json.dumps(journal.entries())
     assert "hush" not in everything and "cloud-config" not in everything and "<domain" not in everything
 
@@ -111,6 +114,13 @@ def test_what_went_wrong_has_a_priority(service, journal):
     found = eventually(lambda: journal.entries(f"COMPUTED_VM={vm['id']}", "COMPUTED_MSG=operation failed"), "the failure")
     assert [(entry["PRIORITY"], entry["COMPUTED_CODE"]) for entry in found] == [("4", "hypervisor")]
     assert {entry["PRIORITY"] for entry in journal.entries("-p", "warning", "SYSLOG_IDENTIFIER=computed")} <= {"3", "4"}
+
+
+def test_a_daemon_that_cannot_start_says_so_as_an_error(service, journal):
+    done = subprocess.run([BINARY, "--config", "/nowhere"], env=service.environment(), stdin=subprocess.DEVNULL, stderr=service.stderr, timeout=60)
+    assert done.returncode == 1
+    (entry,) = journal.entries("COMPUTED_MSG=the daemon cannot go on")
+    assert entry["PRIORITY"] == "3" and "/nowhere" in entry["MESSAGE"]
 
 
 def test_without_the_journals_socket_lines_go_to_stderr(service, journal):

@@ -93,7 +93,7 @@ static void stderr_is_the_journal(void)
     has_socket = true;
     answer = 0;
     field_count = 0;
-    log_use_journal();
+    ck_assert(log_use_journal());
 }
 
 START_TEST(a_line_is_an_entry)
@@ -208,17 +208,17 @@ START_TEST(another_stderr_is_not_the_journal)
     field_count = 0;
     ck_assert_int_eq(fstat(STDERR_FILENO, &st), 0);
     announce(":", st.st_dev, st.st_ino + 1);
-    log_use_journal();
+    ck_assert(!log_use_journal());
     announce(":", st.st_dev + 1, st.st_ino);
-    log_use_journal();
+    ck_assert(!log_use_journal());
     announce(" ", st.st_dev, st.st_ino);
-    log_use_journal();
+    ck_assert(!log_use_journal());
     announce(":x", st.st_dev, st.st_ino);
-    log_use_journal();
+    ck_assert(!log_use_journal());
     (void)setenv("JOURNAL_STREAM", "", 1);
-    log_use_journal();
+    ck_assert(!log_use_journal());
     (void)unsetenv("JOURNAL_STREAM");
-    log_use_journal();
+    ck_assert(!log_use_journal());
     log_info("m", NULL);
     ck_assert_ptr_nonnull(strstr(stderr_ends(), "Z level=info msg=\"m\"\n"));
     ck_assert_uint_eq(field_count, 0);

@@ -189,6 +189,31 @@ START_TEST(a_thread_says_what_it_works_on)
 }
 END_TEST
 
+START_TEST(another_thread_may_say_the_same)
+{
+    char id[] = "17", long_text[600];
+    const char *const pairs[] = { "operation", id, "request_id", NULL, "user", long_text, "vm", "6b29", NULL };
+    struct log_context copy;
+
+    memset(long_text, 'x', sizeof(long_text) - 1);
+    long_text[sizeof(long_text) - 1] = '\0';
+    log_set_context(pairs);
+    log_copy_context(&copy);
+    id[0] = '9';
+    capture_begin();
+    log_set_context(copy.pairs);
+    log_info("m", NULL);
+    ck_assert_str_eq(captured(), "level=info msg=\"m\" operation=17 request_id=- user=- vm=6b29\n");
+    log_set_context(NULL);
+    log_copy_context(&copy);
+    log_set_context(copy.pairs);
+    log_info("m", NULL);
+    ck_assert_str_eq(captured(), "level=info msg=\"m\"\n");
+    log_set_context(NULL);
+    capture_end();
+}
+END_TEST
+
 START_TEST(more_pairs_than_a_line_takes_are_told)
 {
     static const char *const pairs[] = { "a", "1", "a", "2", "a", "3", "a", "4", "a", "5", "a", "6", "a", "7", "a", "8", NULL };
@@ -218,5 +243,5 @@ START_TEST(durations_have_decimals)
 END_TEST
 
 UNIT_MAIN("base_log", one_line_one_write, values_cannot_forge_lines, values_end_at_1024_bytes, a_line_that_is_full_says_so,
-          levels, errors_come_whole, a_thread_says_what_it_works_on, more_pairs_than_a_line_takes_are_told,
-          durations_have_decimals)
+          levels, errors_come_whole, a_thread_says_what_it_works_on, another_thread_may_say_the_same,
+          more_pairs_than_a_line_takes_are_told, durations_have_decimals)
