@@ -15,6 +15,8 @@
 bool policy_knows(const char *action);
 /* Whether anybody may, without credentials. */
 bool policy_is_public(const char *action);
+/* Whether the configuration may let actors that are is_visitor take it. */
+bool policy_is_for_visitors(const char *action);
 /* "reader", "member", "admin": the least role that may; "public". NULL for an action that is not in the table. */
 const char *policy_role(const char *action);
 /* ERR_FORBIDDEN, which says the role that is missing; ERR_INVALID_FIELD "project" for what works in one project and was asked of

@@ -110,6 +110,8 @@ int request_authenticate(struct request *r, struct err *e);
 /* True on a unix socket: who is at its other end, as the kernel vouches, and whether that process is in http_config's peer_group:
  * both as they were when it connected. */
 bool request_local_peer(const struct request *r, uint32_t *uid, bool *is_in_group);
+/* Whether it comes from this host: over a unix socket, or from a loopback address. */
+bool request_is_from_host(const struct request *r);
 const char *request_param(
     const struct request *r,
     const char *name); /* decoded path segment: valid UTF-8 without '/', NUL and controls; never NULL for a name of the route */

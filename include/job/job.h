@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/histogram.h"
 #include "base/timer.h"
 #include "model/job.h"
 #include "store/store.h"
@@ -88,6 +89,17 @@ bool jobs_is_cancellable(const struct jobs *js, const char *kind);
  * returns. ERR_OPERATION_NOT_FOUND; ERR_UNAVAILABLE when 4096 wait already. fn must not block. */
 typedef void job_done_fn(void *arg);
 int jobs_wait(struct jobs *js, const char *id, int64_t wait_ms, job_done_fn *fn, void *arg, struct err *e);
+
+/* What ended in this life of the engine, by kind. */
+enum job_outcome { JOB_OUTCOME_SUCCEEDED, JOB_OUTCOME_FAILED, JOB_OUTCOME_CANCELLED, JOB_OUTCOME_COUNT };
+struct job_outcomes {
+    const char *kind;
+    uint64_t counts[JOB_OUTCOME_COUNT];
+    struct histogram_reading durations; /* from being asked for to the end, of all of them */
+};
+/* Calls fn for each kind, in the order in which the engine was given them. */
+typedef void job_outcomes_fn(void *arg, const struct job_outcomes *reading);
+void jobs_each_outcomes(const struct jobs *js, job_outcomes_fn *fn, void *arg);
 
 /* For steps, on the thread that runs them. */
 /* Until the job's deadline, 0 when it has passed. An undo has undo_ms of its own; so has a retried kind past its deadline. */

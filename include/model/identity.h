@@ -33,6 +33,7 @@ struct actor {
     hex32_text project;           /* what it works in */
     unsigned roles;               /* there, implied ones included */
     bool is_admin;                /* ROLE_ADMIN, which is the whole cloud's, as in Nova */
+    bool is_visitor;              /* without credentials, but on this host: may what policy opens to such, and no more */
     bool sees_all;                /* an administrator who asked for ?project=*: finds what any project has */
     hex32_text token;             /* the token's id; "" without one */
     char request_id[REQUEST_ID_MAX + 1];

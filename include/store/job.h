@@ -39,5 +39,14 @@ int store_job_requeue_running(struct txn *t, uint64_t *count, struct err *e);
 /* Deletes ended jobs older than before_ms, and the oldest beyond `keep`. */
 int store_job_prune(struct txn *t, int64_t before_ms, uint64_t keep, struct err *e);
 int store_job_count_open(struct txn *t, uint64_t *out, struct err *e);
+/* The same by kind and status: only what there is, in no order. */
+struct job_depth {
+    char *kind;
+    enum job_status status;
+    uint64_t count;
+};
+void job_depth_free(struct job_depth *d);
+DEFINE_LIST(job_depth)
+int store_job_depths(struct txn *t, struct job_depth_list *out, struct err *e);
 
 #endif

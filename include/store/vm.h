@@ -74,6 +74,16 @@ struct vm_promises {
     uint64_t vms, vcpus, memory_mib, disk_gib;
 };
 int store_vm_promises(struct txn *t, struct vm_promises *out, struct err *e);
+/* Every VM, with no more than names it, ordered by id: for who counts them. */
+struct vm_line {
+    uuid_text id;
+    hex32_text project;
+    char *name;
+    enum vm_status status;
+};
+void vm_line_free(struct vm_line *l);
+DEFINE_LIST(vm_line)
+int store_vm_lines(struct txn *t, struct vm_line_list *out, struct err *e);
 int store_vm_count_by_image(struct txn *t, const char *image, uint64_t *out, struct err *e);
 
 #endif

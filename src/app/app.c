@@ -121,8 +121,8 @@ static int open_state(struct app *a, struct err *e)
 static int make_core(struct app *a, struct err *e)
 {
     const struct config *c = a->config;
-    /* Guests on user networking reach this host's loopback, where everybody is the administrator. */
-    bool refuses_user_network = c->auth == AUTH_NONE && config_has_tcp(c);
+    /* Guests on user networking reach this host's loopback, where everybody is the administrator, or reads of all VMs. */
+    bool refuses_user_network = (c->auth == AUTH_NONE || c->metrics == METRICS_LOOPBACK) && config_has_tcp(c);
     struct core_config core = {
         .region = c->region,
         .template_dir = c->template_dir,
@@ -196,7 +196,9 @@ static int make_http(struct app *a, struct err *e)
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
         .streams_max = (uint32_t)a->config->event_connections,
         .stream_stall_ms = (int64_t)a->config->event_stall_ms,
-        .authenticate = a->config->auth == AUTH_NONE ? authenticate_nobody : authenticate_token,
+        .authenticate = a->config->auth == AUTH_NONE             ? authenticate_nobody
+                        : a->config->metrics == METRICS_LOOPBACK ? authenticate_token_or_visitor
+                                                                 : authenticate_token,
         .authorize = authorize,
         .failed = refused_note,
         .logged = log_request,

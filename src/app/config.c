@@ -38,6 +38,7 @@ struct key {
 
 static const char *const virt_words[] = { "auto", "kvm", "qemu", NULL };
 static const char *const auth_words[] = { "none", "token", NULL };
+static const char *const metrics_words[] = { "admin", "loopback", NULL };
 static const char *const yes_no_words[] = { "no", "yes", NULL };
 static const char *const log_words[] = { "debug", "info", "warn", "error", NULL };
 
@@ -61,6 +62,8 @@ static const struct key keys[] = {
       "the longest that may be asked for" },
     { "admin_group", KEY_STRING, AT(admin_group), "", NULL, 0, 0,
       "auth=token: members of this group of the host are administrators on unix:/path, as root is; empty: root alone" },
+    { "metrics", KEY_WORD, AT(metrics), "admin", metrics_words, 0, 0,
+      "admin: GET /metrics is for administrators; loopback: peers on loopback addresses and unix sockets need no token for it" },
     { "tls_cert", KEY_STRING, AT(tls_cert), "", NULL, 0, 0,
       "certificate, its issuers behind it, as PEM: with tls_key every HOST:PORT speaks TLS; SIGHUP reads both again" },
     { "tls_key", KEY_STRING, AT(tls_key), "", NULL, 0, 0, "its private key as PEM, without a password" },

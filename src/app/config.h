@@ -12,6 +12,7 @@
 #include "core/core.h"
 
 enum auth_mode { AUTH_NONE, AUTH_TOKEN };
+enum metrics_access { METRICS_ADMIN, METRICS_LOOPBACK };
 enum insecure_choice { INSECURE_NO, INSECURE_YES };
 enum { LISTEN_MAX = 8 };
 
@@ -25,6 +26,7 @@ struct config {
     char *region;
     enum virt_choice virt_type;
     enum auth_mode auth;
+    enum metrics_access metrics;   /* who needs no token for GET /metrics */
     enum insecure_choice insecure; /* yes: others may reach an address without TLS */
     char *tls_cert, *tls_key;      /* PEM files; "": no TLS */
     enum log_level log_level;

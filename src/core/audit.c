@@ -36,6 +36,7 @@ struct audit_writer {
     struct line **end GUARDED_BY(runner.lock); /* where the next is linked in */
     unsigned count GUARDED_BY(runner.lock);
     uint64_t left_out GUARDED_BY(runner.lock);
+    uint64_t refusals GUARDED_BY(runner.lock), all_left_out GUARDED_BY(runner.lock); /* since the start */
 };
 
 /* ---- what waits ---- */
@@ -208,6 +209,14 @@ void audit_writer_free(struct audit_writer *w)
     free(w);
 }
 
+void audit_writer_counts(struct audit_writer *w, uint64_t *refusals, uint64_t *left_out)
+{
+    HOLD(&w->runner.lock);
+
+    *refusals = w->refusals;
+    *left_out = w->all_left_out;
+}
+
 /* ---- refusals ---- */
 
 /* What the client named may be anything, a secret too: an id, or what could be a name. A token has no name in a path. */
@@ -251,11 +260,13 @@ static void enqueue(struct audit_writer *w, struct line *l)
 {
     HOLD(&w->runner.lock);
 
+    w->refusals++;
     if (w->count == 0 && w->left_out == 0) /* else the thread knows already */
         cond_signal(&w->runner.changed);
     if (!l || w->count == QUEUE_MAX) {
         free(l);
         w->left_out++;
+        w->all_left_out++;
     } else {
         *w->end = l;
         w->end = &l->next;

@@ -12,5 +12,7 @@ int audit_writer_start(struct audit_writer *w, struct err *e);
 /* Everything that waits is written. */
 void audit_writer_stop(struct audit_writer *w);
 void audit_writer_free(struct audit_writer *w);
+/* Refusals that came to it since the start, and those of them that no line of their own tells of: the queue was full. */
+void audit_writer_counts(struct audit_writer *w, uint64_t *refusals, uint64_t *left_out);
 
 #endif

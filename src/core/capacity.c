@@ -42,7 +42,7 @@ static int read_promises(struct txn *t, struct capacity *out, struct err *e)
     return 0;
 }
 
-static int read_capacity(struct core *c, struct txn *t, struct capacity *out, struct err *e)
+int capacity_read(struct core *c, struct txn *t, struct capacity *out, struct err *e)
 {
     struct capacity now = { 0 };
 
@@ -111,7 +111,7 @@ int capacity_check(const struct change *ch, const struct vm *vm, struct err *e)
 {
     struct capacity now;
 
-    if (read_capacity(ch->core, ch->txn, &now, e) < 0)
+    if (capacity_read(ch->core, ch->txn, &now, e) < 0)
         return -1;
     return capacity_judge(&now, &ch->core->config, vm, e);
 }
@@ -140,7 +140,7 @@ int host_view(struct core *c, const struct actor *who, struct host_view *out, st
     };
 
     (void)who; /* the host is nobody's project */
-    if (txn_read(c->store, &t, e) < 0 || read_capacity(c, t, &view.capacity, e) < 0)
+    if (txn_read(c->store, &t, e) < 0 || capacity_read(c, t, &view.capacity, e) < 0)
         return -1;
     (void)gethostname(view.hostname, sizeof view.hostname - 1);
     describe_guests(c, &view);

@@ -6,6 +6,8 @@
 
 #include "core/capacity.h"
 
+/* Inside a transaction of any kind. */
+int capacity_read(struct core *c, struct txn *t, struct capacity *out, struct err *e);
 /* ERR_NO_CAPACITY with what is missing, each with its numbers, unless the VM fits beside all that is promised. Before its row. */
 int capacity_check(const struct change *ch, const struct vm *vm, struct err *e);
 

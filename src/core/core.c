@@ -3,10 +3,12 @@
 
 #include <stdlib.h>
 
+#include "created.h"
 #include "image.h"
 #include "image_import.h"
 #include "image_save.h"
 #include "internal.h"
+#include "metrics.h"
 #include "network.h"
 #include "sidecar.h"
 #include "vm_job.h"
@@ -56,7 +58,8 @@ int core_new(const struct core_config *config, struct store *store, struct disk 
         host_new(c, &c->host, e) < 0 || reconciler_new(c, &c->reconciler, e) < 0 || life_new(c, &c->life, e) < 0 ||
         lane_new("keymaker", "keys are being made", KEYS_MAX, &c->keymaker, e) < 0 || passwords_new(&c->passwords, e) < 0 ||
         login_guard_new(&c->login_guard, e) < 0 || audit_writer_new(store, c->default_project, &c->audit, e) < 0 ||
-        doctor_room_new(&c->doctor, e) < 0 || event_ring_new(store, config->event_text, &c->events, e) < 0)
+        doctor_room_new(&c->doctor, e) < 0 || created_new(&c->created, e) < 0 || metrics_room_new(&c->metrics, e) < 0 ||
+        event_ring_new(store, config->event_text, &c->events, e) < 0)
         return -1;
     *out = TAKE(c);
     return 0;
@@ -124,6 +127,8 @@ void core_free(struct core *c)
     if (!c)
         return;
     event_ring_free(c->events);
+    metrics_room_free(c->metrics);
+    created_free(c->created);
     doctor_room_free(c->doctor);
     audit_writer_free(c->audit);
     login_guard_free(c->login_guard);

@@ -32,6 +32,8 @@ struct core {
     struct login_guard *login_guard;
     struct audit_writer *audit;
     struct doctor_room *doctor;
+    struct created *created;
+    struct metrics_room *metrics;
     struct event_ring *events;
     hex32_text default_project;
     int64_t default_quota[QUOTA_RESOURCE_COUNT];

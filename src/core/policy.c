@@ -5,8 +5,15 @@
 #include "base/str.h"
 
 /* The least role that may. What makes something makes it in one project, and a quota is one project's; all else may be asked of
- * all of them (?project=*). */
-enum { PUBLIC = 0, READER = ROLE_READER, MEMBER = ROLE_MEMBER, ADMIN = ROLE_ADMIN, ONE_PROJECT = ADMIN << 1 };
+ * all of them (?project=*). What is for VISITORS, the configuration may open to whoever is on this host. */
+enum {
+    PUBLIC = 0,
+    READER = ROLE_READER,
+    MEMBER = ROLE_MEMBER,
+    ADMIN = ROLE_ADMIN,
+    ONE_PROJECT = ADMIN << 1,
+    VISITORS = ADMIN << 2
+};
 
 /* Readers read, members do everything in their project, administrators do what is the host's or the cloud's. */
 static const struct rule {
@@ -91,6 +98,7 @@ static const struct rule {
 
     { "host:read", ADMIN },
     { "doctor:read", ADMIN },
+    { "metrics:show", ADMIN | VISITORS },
 };
 
 static const struct rule *find(const char *action)
@@ -123,6 +131,13 @@ bool policy_is_public(const char *action)
     return rule && role_of(rule) == PUBLIC;
 }
 
+bool policy_is_for_visitors(const char *action)
+{
+    const struct rule *rule = find(action);
+
+    return rule && (rule->needs & VISITORS);
+}
+
 const char *policy_role(const char *action)
 {
     const struct rule *rule = find(action);
@@ -137,7 +152,8 @@ const char *policy_action(size_t i)
 
 static bool has_role(const struct actor *who, const struct rule *rule)
 {
-    return role_of(rule) == PUBLIC || who->is_admin || (who->roles & role_of(rule)) != 0;
+    return role_of(rule) == PUBLIC || who->is_admin || (who->roles & role_of(rule)) != 0 ||
+           (who->is_visitor && (rule->needs & VISITORS));
 }
 
 static int refuse(const struct actor *who, const struct rule *rule, struct err *e)

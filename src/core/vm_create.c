@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "capacity.h"
+#include "created.h"
 #include "once.h"
 #include "quota.h"
 #include "record.h"
@@ -51,9 +52,12 @@ static int start(struct job_run *r, struct err *e)
 
 static int settle(struct job_run *r, struct txn *t, const struct err *outcome, struct err *e)
 {
-    bool runs = vm_job_of(r) && vm_job_of(r)->wants_start;
+    const struct vm_job *vj = vm_job_of(r);
+    bool runs = vj && vj->wants_start;
     struct vm_settled ok = { .status = runs ? VM_RUNNING : VM_STOPPED };
 
+    if (!outcome && vj && vj->vm && created_count_after(vm_job_core(r)->created, t, vj->vm->flavor, e) < 0)
+        return -1;
     return vm_job_end(r, t, outcome, &ok, runs ? "vm.started" : NULL, e);
 }
 

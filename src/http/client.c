@@ -93,6 +93,13 @@ void client_set_done(struct client_set *set)
     lock_done(&set->lock);
 }
 
+uint32_t client_set_count(struct client_set *set)
+{
+    HOLD(&set->lock);
+
+    return set->count;
+}
+
 static struct in6_addr mapped(const struct in_addr *v4)
 {
     struct in6_addr v6 = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
@@ -139,7 +146,7 @@ static void set_unix_peer(struct client *c)
     socklen_t len = sizeof(peer);
     gid_t group = c->set->peer_group;
 
-    c->is_unix = true;
+    c->is_unix = c->is_on_host = true;
     if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0) {
         (void)str_copy(c->address, sizeof(c->address), "unix");
         return;
@@ -153,6 +160,7 @@ static void set_unix_peer(struct client *c)
 static void set_addresses(struct client *c)
 {
     struct sockaddr_storage peer = { 0 }, local = { 0 };
+    struct in6_addr from;
     socklen_t peer_len = sizeof(peer), local_len = sizeof(local);
 
     if (getsockname(c->fd, (struct sockaddr *)&local, &local_len) < 0)
@@ -166,6 +174,8 @@ static void set_addresses(struct client *c)
         return;
     const void *raw = peer.ss_family == AF_INET ? (const void *)&((struct sockaddr_in *)&peer)->sin_addr
                                                 : (const void *)&((struct sockaddr_in6 *)&peer)->sin6_addr;
+    from = address_of(&peer);
+    c->is_on_host = is_loopback(&from);
     (void)inet_ntop(peer.ss_family, raw, c->address, sizeof(c->address));
 }
 

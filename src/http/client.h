@@ -27,6 +27,7 @@ struct client {
     bool is_unix;
     bool has_peer; /* the kernel has said who is at the other end of a unix socket */
     bool is_peer_in_group;
+    bool is_on_host; /* a unix socket, or from a loopback address */
     uint32_t peer_uid;
     struct in6_addr local;         /* the address the client connected to; IPv4 as ::ffff:a.b.c.d */
     char address[ADDRESS_MAX + 1]; /* the peer's, as text */
@@ -48,6 +49,7 @@ struct client_set {
 
 void client_set_init(struct client_set *set, struct timer *timer, uint32_t max, int64_t header_deadline_ms);
 void client_set_done(struct client_set *set); /* after every connection is closed */
+uint32_t client_set_count(struct client_set *set);
 
 /* Called by libmicrohttpd's thread on accept; NULL when out of memory or over the cap, and then the socket is shut down. */
 struct client *client_open(struct client_set *set, struct MHD_Connection *connection);

@@ -252,6 +252,13 @@ static int final_status(const struct request *r, enum MHD_RequestTerminationCode
     return info ? (int)info->http_status : 0;
 }
 
+static void count(struct request *r, int status, int64_t duration_us)
+{
+    bool is_timed = status != 0 && !r->is_untimed && !r->is_stream;
+
+    tally_add(r->http->tally, r->entry, status, is_timed ? duration_us : -1);
+}
+
 void dispatch_completed(void *http, struct MHD_Connection *connection, void **request, enum MHD_RequestTerminationCode code)
 {
     struct http *h = http;
@@ -264,8 +271,12 @@ void dispatch_completed(void *http, struct MHD_Connection *connection, void **re
     request_end_waiting(r);
     int status = final_status(r, code);
     bool is_counted = r->is_counted && !r->is_stream;
-    if (h->config.logged && (r->is_counted || status != 0))
-        h->config.logged(h->config.arg, r, status, clock_tick_us() - r->started_us, status != 0 ? r->answer_len : 0);
+    if (r->is_counted || status != 0) {
+        int64_t duration_us = clock_tick_us() - r->started_us;
+        count(r, status, duration_us);
+        if (h->config.logged)
+            h->config.logged(h->config.arg, r, status, duration_us, status != 0 ? r->answer_len : 0);
+    }
     client_deadline_in(r->conn, h->config.idle_timeout_ms + h->config.header_deadline_ms);
     request_free(r);
     if (is_counted)

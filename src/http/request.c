@@ -111,6 +111,11 @@ bool request_local_peer(const struct request *r, uint32_t *uid, bool *is_in_grou
     return true;
 }
 
+bool request_is_from_host(const struct request *r)
+{
+    return r->conn->is_on_host;
+}
+
 const char *request_param(const struct request *r, const char *name)
 {
     return r->entry ? route_param(r->entry, &r->target, name) : NULL;

@@ -52,6 +52,7 @@ struct request {
     enum phase phase;
     bool is_closing; /* the connection ends with this answer */
     bool is_counted; /* http_free() waits for it */
+    bool is_untimed; /* its duration says nothing about us */
     bool is_stream;  /* the answer does not end by itself: http_free() does not wait for it */
     int64_t started_us;
 

@@ -104,8 +104,9 @@ int http_new(const struct http_config *config, const struct door *const *doors, 
     cond_init(&h->changed);
     client_set_init(&h->conns, timer, h->config.connections_max, h->config.header_deadline_ms);
     h->conns.peer_group = h->config.peer_group;
-    if (copy_hosts(h, config->hosts, e) < 0 || route_table_init(&h->routes, doors, e) < 0 || open_tls(h, config, e) < 0 ||
-        open_listeners(h, config->listen, e) < 0 || stream_room_new(&h->config, &h->streams, e) < 0)
+    if (copy_hosts(h, config->hosts, e) < 0 || route_table_init(&h->routes, doors, e) < 0 ||
+        tally_new(&h->routes, &h->tally, e) < 0 || open_tls(h, config, e) < 0 || open_listeners(h, config->listen, e) < 0 ||
+        stream_room_new(&h->config, &h->streams, e) < 0)
         return -1;
     *out = TAKE(h);
     return 0;
@@ -238,6 +239,7 @@ void http_free(struct http *h)
     stream_room_free(h->streams);
     tls_free(h->tls);
     client_set_done(&h->conns);
+    tally_free(h->tally);
     route_table_done(&h->routes);
     free_hosts(h->config.hosts);
     cond_done(&h->changed);

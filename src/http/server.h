@@ -12,6 +12,7 @@
 #include "request.h"
 #include "route.h"
 #include "stream.h"
+#include "tally.h"
 #include "tls.h"
 
 #include "base/thread.h"
@@ -21,6 +22,7 @@ struct http {
     struct http_config config; /* `hosts` is a copy of our own; `listen` is not kept */
     const struct door *const *doors;
     struct route_table routes;
+    struct tally *tally;
     struct tls *tls; /* NULL without TLS */
     struct listener *listeners;
     size_t listener_count;

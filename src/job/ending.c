@@ -2,6 +2,7 @@
  * which of them it is, the walk knows. */
 #include <string.h>
 
+#include "outcomes.h"
 #include "saga.h"
 
 #include "base/failpoint.h"
@@ -137,6 +138,7 @@ void saga_end(struct saga *s, const struct err *outcome)
     }
     if (commit_surely(s, end_txn, outcome) < 0)
         return;
+    outcomes_add(s->js->outcomes, j, outcome);
     FAILPOINT_AFTER("job.settle.after");
     saga_log_end(s, outcome);
     waits_tell(&s->js->waits, j->id);

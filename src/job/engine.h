@@ -39,6 +39,7 @@ struct jobs {
     const struct job_kind *const *kinds;
     void *user;
     struct waits waits;
+    struct outcomes *outcomes;
     int64_t started_boot_ms;             /* when this life began: written before the workers run */
     atomic_bool is_stopping;             /* set under the lock, read anywhere */
     atomic_uint cancels;                 /* counts committed cancels: a run that sees a new number reads its row */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "outcomes.h"
 
 #include "base/clock.h"
 #include "base/failpoint.h"
@@ -233,6 +234,10 @@ int jobs_new(struct store *store, struct timer *timer, const struct jobs_config 
     js = calloc(1, sizeof(*js));
     if (!js)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
+    if (outcomes_new(kinds, &js->outcomes, e) < 0) {
+        free(js);
+        return -1;
+    }
     js->store = store;
     js->timer = timer;
     js->config = *config;
@@ -345,6 +350,7 @@ void jobs_free(struct jobs *js)
         return; /* a step that does not return still uses it */
     await_alarm(js);
     waits_done(&js->waits);
+    outcomes_free(js->outcomes);
     cond_done(&js->due);
     cond_done(&js->stopping);
     cond_done(&js->left);

@@ -81,6 +81,7 @@ enum {
     JOB_PRUNE_OLD,
     JOB_PRUNE_BEYOND,
     JOB_COUNT_OPEN,
+    JOB_DEPTHS,
     JOB_STMT_COUNT
 };
 
@@ -123,6 +124,9 @@ static const char *const job_sql[JOB_STMT_COUNT] = {
                          " (SELECT rowid FROM job WHERE ended_at_ms > 0 ORDER BY ended_at_ms DESC LIMIT -1 OFFSET ?1)",
     [JOB_COUNT_OPEN] =
         "SELECT (SELECT count(*) FROM job WHERE status = 'pending') + (SELECT count(*) FROM job WHERE status = 'running')",
+    /* In two halves, so that each finds its index. */
+    [JOB_DEPTHS] = "SELECT kind, status, count(*) FROM job WHERE status = 'pending' GROUP BY kind"
+                   " UNION ALL SELECT kind, status, count(*) FROM job WHERE status = 'running' GROUP BY kind",
 };
 const struct stmt_table job_statements = { job_sql, JOB_STMT_COUNT };
 
@@ -376,4 +380,31 @@ int store_job_count_open(struct txn *t, uint64_t *out, struct err *e)
     AUTO_STMT st = stmt_use(t, STMT_JOB, JOB_COUNT_OPEN);
 
     return stmt_number(st, out, e);
+}
+
+static const struct column job_depth_columns[] = {
+    COLUMN(COLUMN_STRING, job_depth, kind),
+    COLUMN_OF_WORDS(job_status_words, job_depth, status),
+    COLUMN(COLUMN_I64, job_depth, count),
+};
+
+void job_depth_free(struct job_depth *d)
+{
+    if (!d)
+        return;
+    free(d->kind);
+    free(d);
+}
+
+DEFINE_ROW_TYPE(job_depth);
+
+int store_job_depths(struct txn *t, struct job_depth_list *out, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_JOB, JOB_DEPTHS);
+    struct page page;
+
+    if (page_read(st, &job_depth_type, PAGE_ALL, &page, e) < 0)
+        return -1;
+    *out = (struct job_depth_list){ (struct job_depth **)page.items, page.count };
+    return 0;
 }

@@ -59,6 +59,7 @@ enum {
     VM_LIST,
     VM_LIST_BY_NAME,
     VM_STATES,
+    VM_LINES,
     VM_TAKE,
     VM_TAKE_OVER,
     VM_SETTLE,
@@ -94,6 +95,7 @@ static const char *const vm_sql[VM_STMT_COUNT] = {
     [VM_LIST] = "SELECT " VM_COLUMNS " FROM vm WHERE ?2 IS NULL" VM_PAGE,
     [VM_LIST_BY_NAME] = "SELECT " VM_COLUMNS " FROM vm WHERE name = ?2" VM_PAGE,
     [VM_STATES] = "SELECT id, status, task, row_version, status_reason, fault_code FROM vm ORDER BY id",
+    [VM_LINES] = "SELECT id, project, name, status FROM vm ORDER BY id",
     [VM_TAKE] = "UPDATE vm SET task = ?3, status = ?4, job = ?5, " VM_CHANGED "?6"
                 " WHERE id = ?1 AND row_version = ?2 AND task IS NULL",
     [VM_TAKE_OVER] = "UPDATE vm SET task = ?3, status = ?4, job = ?5, " VM_CHANGED "?6 WHERE id = ?1 AND row_version = ?2",
@@ -251,6 +253,34 @@ int store_vm_states(struct txn *t, struct vm_state **out, size_t *count, struct 
         return -1;
     *out = TAKE(states);
     *count = used;
+    return 0;
+}
+
+static const struct column vm_line_columns[] = {
+    COLUMN(COLUMN_CHARS, vm_line, id),
+    COLUMN(COLUMN_CHARS, vm_line, project),
+    COLUMN(COLUMN_STRING, vm_line, name),
+    COLUMN_OF_WORDS(vm_status_words, vm_line, status),
+};
+
+void vm_line_free(struct vm_line *l)
+{
+    if (!l)
+        return;
+    free(l->name);
+    free(l);
+}
+
+DEFINE_ROW_TYPE(vm_line);
+
+int store_vm_lines(struct txn *t, struct vm_line_list *out, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_LINES);
+    struct page page;
+
+    if (page_read(st, &vm_line_type, PAGE_ALL, &page, e) < 0)
+        return -1;
+    *out = (struct vm_line_list){ (struct vm_line **)page.items, page.count };
     return 0;
 }
 

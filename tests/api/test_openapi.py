@@ -99,6 +99,7 @@ def test_every_route_answers_as_described(own):
 
     call("get", "/health")
     call("get", "/openapi.json")
+    call("get", "/metrics")
     image = call("post", "/v1/images", {"name": "walk", "disk_format": "raw"}).json["id"]
     called["PUT", "/v1/images/{ref}/file"] = {own.upload(image, b"\0" * 65536).status}
     call("get", "/v1/images")

@@ -17,6 +17,7 @@ TABLE = """
                                                               nobody stranger reader member administrator
 GET    /health                                                   200      200    200    200    200
 GET    /openapi.json                                             200      200    200    200    200
+GET    /metrics                                                  401      403    403    403    200
 
 GET    /v1/vms                                                   401      200    200    200    200
 POST   /v1/vms                                                   401      202    403    202    202

@@ -123,7 +123,7 @@ HARMLESS = set("""
     disk_facts_hash disk_facts_check inspect_image qcow2_info_done qcow2_read disk_seed_path sidecar_noun_to_string disk_sidecar_exists
     disk_sidecar_read disk_sidecar_each disk_instance_each transfer_check_url transfer_child_main
     store_judge store_facts_read store_facts_free fact_find store_flavor_resolve store_flavor_list store_image_get store_image_resolve
-    store_image_list store_job_get store_job_list store_job_is_cancel_requested store_job_count_open store_keypair_resolve store_keypair_list
+    store_image_list store_job_get store_job_list store_job_is_cancel_requested store_job_count_open store_job_depths store_vm_lines store_keypair_resolve store_keypair_list
     store_network_get store_network_resolve store_network_find_default store_network_list store_network_all store_port_list_by_vm
     store_port_list_by_network store_port_count_by_network store_port_attach store_port_has_mac store_port_check_address store_setting_find
     store_domain_default store_user_find store_user_get store_user_list store_project_get store_project_list store_project_contents store_project_count

@@ -105,6 +105,7 @@ static const char *const labels[] = {
     "POST /api/v1/vms/{id}/stop",
     "POST /api/v1/vms/{id}/restart",
     "POST /api/v1/vms/{id}/terminate",
+    "GET /metrics",
 };
 
 struct target {

@@ -8,6 +8,7 @@ extern const struct door native_door;
 
 /* ---- handlers, for the table in routes.c ---- */
 request_fn health_show;
+request_fn metrics_show;
 request_fn openapi_show;
 
 request_fn vms_list, vms_show, vms_change, vms_console_log;

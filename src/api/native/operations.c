@@ -6,6 +6,7 @@
 #include "page.h"
 
 #include "core/operation.h"
+#include "http/tally.h"
 
 enum { WAIT_MAX_S = 60 };
 
@@ -54,6 +55,7 @@ int operations_show(struct request *r, struct err *e)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     w->wait_s = wait_s;
     request_set_data(r, w, free);
+    request_leave_untimed(r);
     return await_start(&w->await, r, begin_waiting, reply_waited, e);
 }
 

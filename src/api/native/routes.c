@@ -5,6 +5,7 @@
 
 static const struct route routes[] = {
     { "GET", "/health", "health:read", .handle = health_show, .flags = ROUTE_PUBLIC | ROUTE_NO_BODY },
+    { "GET", "/metrics", "metrics:show", .handle = metrics_show, .flags = ROUTE_NO_BODY },
     { "GET", "/openapi.json", "api:describe", .handle = openapi_show, .flags = ROUTE_PUBLIC | ROUTE_NO_BODY },
 
     { "GET", "/v1/vms", "vm:list", .handle = vms_list, .flags = ROUTE_NO_BODY },
