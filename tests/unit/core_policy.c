@@ -123,6 +123,24 @@ START_TEST(no_action_has_two_rows)
 }
 END_TEST
 
-UNIT_MAIN("core_policy", a_role_may_what_it_may, anybody_may_what_is_public, an_administrator_needs_no_role,
-          a_refusal_says_what_is_missing, what_is_in_no_row_is_for_nobody, something_is_made_in_one_project,
-          no_action_has_two_rows)
+START_TEST(a_visitor_may_what_is_for_visitors_only)
+{
+    struct actor visitor = { .is_visitor = true };
+
+    for (size_t i = 0; policy_action(i); i++) {
+        const char *action = policy_action(i);
+        bool may = policy_is_public(action) || policy_is_for_visitors(action);
+
+        err_clear(&e);
+        ck_assert_msg(policy_check(&visitor, action, &e) == (may ? 0 : -1), "%s", action);
+        ck_assert_msg(policy_is_for_visitors(action) == str_equal(action, "metrics:show"), "%s", action);
+    }
+    ck_assert(!policy_is_for_visitors("no:such"));
+    check_may(ROLE_MEMBER, "metrics:show", false);
+    check_may(ROLE_ADMIN, "metrics:show", true);
+}
+END_TEST
+
+UNIT_MAIN("core_policy", a_visitor_may_what_is_for_visitors_only, a_role_may_what_it_may, anybody_may_what_is_public,
+          an_administrator_needs_no_role, a_refusal_says_what_is_missing, what_is_in_no_row_is_for_nobody,
+          something_is_made_in_one_project, no_action_has_two_rows)

@@ -328,6 +328,41 @@ START_TEST(a_cancel_is_a_request)
 }
 END_TEST
 
+static uint64_t depth_of(const struct job_depth_list *depths, const char *kind, enum job_status status)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < depths->count; i++)
+        if (str_equal(depths->items[i]->kind, kind) && depths->items[i]->status == status)
+            count += depths->items[i]->count;
+    return count;
+}
+
+START_TEST(the_queue_is_counted_by_kind)
+{
+    AUTO_LIST(job_depth) none = { 0 }, depths = { 0 };
+    struct job ended;
+
+    lab_open_memory();
+    LAB_READ(store_job_depths(t, &none, &e));
+    ck_assert_uint_eq(none.count, 0);
+    ended = add("one", 1);
+    assert_claims("one");
+    end_job(&ended, JOB_SUCCEEDED);
+    add("one", 2);
+    assert_claims("one");
+    add("one", 3);
+    add("two", 4);
+    add("two", 5);
+    LAB_READ(store_job_depths(t, &depths, &e));
+    ck_assert_uint_eq(depths.count, 3);
+    ck_assert_uint_eq(depth_of(&depths, "one", JOB_RUNNING), 1);
+    ck_assert_uint_eq(depth_of(&depths, "one", JOB_PENDING), 1);
+    ck_assert_uint_eq(depth_of(&depths, "two", JOB_PENDING), 2);
+    lab_done();
+}
+END_TEST
+
 START_TEST(the_next_life_goes_on)
 {
     uint64_t count = 9;
@@ -475,8 +510,8 @@ START_TEST(only_a_running_one_reports)
 }
 END_TEST
 
-UNIT_MAIN("store_job", only_a_running_one_reports, every_column_comes_back, the_oldest_is_claimed_first,
-          a_claim_that_is_rolled_back_is_none, a_job_waits_for_the_one_before, a_pruned_job_holds_none_up,
-          a_deferred_job_waits_for_its_time, a_due_job_is_claimed_again, progress_is_of_running_jobs, a_job_ends_once,
-          a_success_is_whole, a_cancel_is_a_request, the_next_life_goes_on, pages_are_newest_first, an_unknown_marker_is_refused,
-          a_project_sees_its_own, what_ended_is_pruned)
+UNIT_MAIN("store_job", the_queue_is_counted_by_kind, only_a_running_one_reports, every_column_comes_back,
+          the_oldest_is_claimed_first, a_claim_that_is_rolled_back_is_none, a_job_waits_for_the_one_before,
+          a_pruned_job_holds_none_up, a_deferred_job_waits_for_its_time, a_due_job_is_claimed_again, progress_is_of_running_jobs,
+          a_job_ends_once, a_success_is_whole, a_cancel_is_a_request, the_next_life_goes_on, pages_are_newest_first,
+          an_unknown_marker_is_refused, a_project_sees_its_own, what_ended_is_pruned)

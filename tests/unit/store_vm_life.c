@@ -243,6 +243,28 @@ START_TEST(promises_are_of_all)
 }
 END_TEST
 
-UNIT_MAIN("store_vm_life", a_time_to_live_counts_from_now, autostart_is_changed_both_ways,
+START_TEST(lines_are_of_all_and_short)
+{
+    AUTO_LIST(vm_line) none = { 0 }, lines = { 0 };
+    struct vm one, two;
+
+    open_with_image();
+    LAB_READ(store_vm_lines(t, &none, &e));
+    ck_assert_uint_eq(none.count, 0);
+    one = add("one", VM_STOPPED, 1);
+    two = add("two", VM_RUNNING, 2);
+    LAB_READ(store_vm_lines(t, &lines, &e));
+    ck_assert_uint_eq(lines.count, 2);
+    const struct vm_line *first = lines.items[0], *last = lines.items[1];
+    ck_assert_int_lt(strcmp(first->id, last->id), 0);
+    ck_assert_str_eq((str_equal(first->name, "one") ? first : last)->id, one.id);
+    ck_assert_str_eq((str_equal(first->name, "two") ? first : last)->id, two.id);
+    ck_assert_int_eq((str_equal(first->name, "two") ? first : last)->status, VM_RUNNING);
+    ck_assert_str_eq(first->project, project);
+    lab_done();
+}
+END_TEST
+
+UNIT_MAIN("store_vm_life", lines_are_of_all_and_short, a_time_to_live_counts_from_now, autostart_is_changed_both_ways,
           the_next_to_expire_is_held_by_no_lock_and_no_delete, a_lock_is_a_change, ready_is_said_once,
           the_youngest_unready_come_first, a_host_name_is_unique_in_its_project, promises_are_of_all)
