@@ -41,11 +41,22 @@ struct subscription {
 
 /* ---- entering and leaving ---- */
 
+static void ring_bell(struct stream_room *room)
+{
+    const uint64_t one = 1;
+
+    (void)!write(room->bell, &one, sizeof(one)); /* it fails when it is ringing already */
+}
+
+/* In an empty room the sender sleeps until it is told: the first who comes wakes it, for it looks after all of them. */
 static int enter(struct stream_room *room, struct err *e)
 {
     if (!room || atomic_load(&room->is_ending))
         return err_set(e, ERR_UNAVAILABLE, room ? "the service is stopping" : "there are no streams here");
-    if (atomic_fetch_add(&room->count, 1) < room->max)
+    unsigned before = atomic_fetch_add(&room->count, 1);
+    if (before == 0)
+        ring_bell(room);
+    if (before < room->max)
         return 0;
     atomic_fetch_sub(&room->count, 1);
     return err_set(e, ERR_UNAVAILABLE, "there are %u streams already, which is the most", room->max);
@@ -113,13 +124,6 @@ void subscription_free(struct subscription *s)
     close_socket(s);
     feed_free(s->feed);
     free(s);
-}
-
-static void ring_bell(struct stream_room *room)
-{
-    const uint64_t one = 1;
-
-    (void)!write(room->bell, &one, sizeof(one)); /* it fails when it is ringing already */
 }
 
 static void tune(int fd)

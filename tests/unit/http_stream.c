@@ -301,6 +301,23 @@ START_TEST(the_end_waits_for_nobody)
 }
 END_TEST
 
-UNIT_MAIN("http_stream", both_kinds_are_told, a_foreign_page_does_not_get_there, there_is_a_page_as_well, one_too_many_is_refused,
-          without_streams_all_are_refused, a_dead_peer_is_dropped, who_is_not_welcome_any_more_is_closed,
-          what_could_not_be_read_is_tried_again, the_end_is_told, the_end_waits_for_nobody)
+/* Alone in the room, where no event wakes anybody. */
+START_TEST(a_lone_reader_that_leaves_is_seen)
+{
+    LAB_ANSWER head = { 0 };
+
+    start();
+    int fd = lab_connect();
+    lab_send(fd, GET("/numbers", "Accept: text/event-stream\r\n"));
+    lab_read_head(fd, &head);
+    ck_assert_int_eq(head.status, 200);
+    ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+    ck_assert_int_eq(lab_wait_record(0).status, 0);
+    (void)close(fd);
+    stop();
+}
+END_TEST
+
+UNIT_MAIN("http_stream", a_lone_reader_that_leaves_is_seen, both_kinds_are_told, a_foreign_page_does_not_get_there,
+          there_is_a_page_as_well, one_too_many_is_refused, without_streams_all_are_refused, a_dead_peer_is_dropped,
+          who_is_not_welcome_any_more_is_closed, what_could_not_be_read_is_tried_again, the_end_is_told, the_end_waits_for_nobody)
