@@ -151,6 +151,7 @@ START_TEST(what_has_no_route_is_one_row)
     lab_start(&door);
     for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
         LAB_ANSWER a = lab_ask_once(requests[i]);
+        ck_assert_int_ge(a.status, 400);
         wait_over((int)i + 1);
     }
     expect_body(GET("/tally"), "- - 404:2 405:1 403:1 timed:4;");
@@ -180,8 +181,9 @@ START_TEST(streams_are_counted_and_not_timed)
     char first;
     ck_assert_int_eq(recv(fd, &first, 1, 0), 1);
     expect_body(GET("/load"), "2 connections, 1 requests, 1 streams");
-    (void)close(fd);
+    ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
     wait_over(2);
+    (void)close(fd);
     LAB_ANSWER a = lab_ask_once(GET("/tally"));
     ck_assert_ptr_nonnull(strstr(a.body.data, "GET /v1/stream 0:1 timed:0;"));
     lab_stop();
