@@ -305,6 +305,17 @@ START_TEST(a_page_of_events)
 }
 END_TEST
 
+START_TEST(a_scrape)
+{
+    static const struct act scrape = { .method = "GET", .path = "/metrics" };
+    static const char vm[] = "{\"name\":\"vm\",\"image\":\"tiny\",\"vcpus\":1,\"memory_mib\":64,\"disk_gib\":1}";
+
+    set_up();
+    free(client_make("/v1/vms", vm));
+    walk(&scrape);
+}
+END_TEST
+
 UNIT_MAIN("app_memory", a_list, a_create, a_create_on_a_network, a_create_through_the_tenant_door,
           a_terminate_through_the_workspace_door, a_keypair, a_network, an_upload, a_user, a_project, a_login, a_token,
-          a_quota_refusal, a_page_of_the_audit_log, a_page_of_events)
+          a_quota_refusal, a_page_of_the_audit_log, a_page_of_events, a_scrape)
