@@ -127,14 +127,15 @@ def test_what_matches_no_route_is_one_series(daemon):
     for i in range(20):
         assert daemon.get(f"/no/such/path/{i}").status == 404
     assert daemon.call("PUT", "/v1/vms").status == 405
-    metrics = scrape_until(daemon, lambda m: m.sum(REQUESTS, route="unmatched", code="404") >= 20 and m.sum(REQUESTS, route="unmatched", code="405") >= 1, "them counted")
+    metrics = scrape_until(daemon, lambda m: m.sum(REQUESTS, route="unmatched", code="404") >= 20 and m.sum(REQUESTS, route="unmatched", code="405") >= 1,
+                           "them counted")
     assert {labels["method"] for labels, _ in metrics.all(REQUESTS, route="unmatched")} == {"any"}
     assert "/no/such" not in metrics.text
 
 
 def test_histograms_add_up(daemon):
     daemon.create("adds-up")
-    metrics = scrape_until(daemon, lambda m: m.all(ENDED, kind="vm.create") and m.sum("computed_operation_duration_seconds_count", kind="vm.create") > 0, "a create")
+    metrics = scrape_until(daemon, lambda m: m.sum("computed_operation_duration_seconds_count", kind="vm.create") > 0, "a create")
     for family in (name for name, kind in metrics.types.items() if kind == "histogram"):
         rows = metrics.samples[f"{family}_count"]
         assert rows

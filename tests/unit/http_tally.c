@@ -185,7 +185,7 @@ START_TEST(streams_are_counted_and_not_timed)
     wait_over(2);
     (void)close(fd);
     LAB_ANSWER a = lab_ask_once(GET("/tally"));
-    ck_assert_ptr_nonnull(strstr(a.body.data, "GET /v1/stream 0:1 timed:0;"));
+    ck_assert_ptr_nonnull(strstr(a.body.data, "GET /v1/stream 200:1 timed:0;"));
     lab_stop();
 }
 END_TEST
