@@ -53,7 +53,10 @@ struct door {
 
 /* A number that is 0 stands for the value in its comment. Nothing of it is borrowed after http_new but the functions' arg. */
 struct http_config {
-    const char *const *listen;      /* "127.0.0.1:8081", "[::1]:0", "unix:/path"; NULL-terminated */
+    const char *const *listen; /* "127.0.0.1:8081", "[::1]:0", "unix:/path"; NULL-terminated */
+    int *passed;               /* listening sockets that somebody else has made. One that an address of `listen` means is
+                                  that address; the others are served in addition. Taken over, also on failure */
+    size_t passed_count;
     const char *const *hosts;       /* further names that the Host header may carry; NULL-terminated or NULL. IP literals of the
                                        listening addresses, localhost and unix clients' any host are let in */
     const char *tls_cert, *tls_key; /* PEM files: then every IP address speaks TLS, 1.2 at least; unix sockets never do. NULL: no
@@ -78,6 +81,9 @@ struct http_config {
     void *arg;                      /* also request_user() */
 };
 
+/* What a socket that somebody else has made listens on, as `listen` would have it; malloc'ed. ERR_CONFIG: it is not for us. */
+int http_passed_address(int fd, char **out, struct err *e);
+
 /* Checks routes (an action each, no duplicates) and binds every address; nothing is accepted before http_start. ERR_CONFIG.
  * `doors` is NULL-terminated and, like `timer`, outlives the server. */
 int http_new(const struct http_config *config, const struct door *const *doors, struct timer *timer, struct http **out,
@@ -89,7 +95,15 @@ const char *http_url(const struct http *h, size_t i);
 /* Reads tls_cert and tls_key again, for the connections to come. ERR_CONFIG names the one that is wrong; then the old pair stays.
  * Nothing happens without TLS. Any thread. */
 int http_reload_tls(struct http *h, struct err *e);
-void http_quiesce(struct http *h); /* accepts no more; requests under way go on */
+/* Accepts no more, and tells streams to end; connections that are there go on, each until its next answer. */
+void http_quiesce(struct http *h);
+/* http_quiesce, then waits until every connection has gone, at most timeout_ms; http_free will not wait again. What is asked
+ * meanwhile is answered as ever; who asks nothing for a second is closed. False: some are still there. */
+bool http_drain(struct http *h, int64_t timeout_ms);
+uint32_t http_connections(struct http *h); /* without streams */
+/* For how long the slowest of the server's threads has been in the call of a handler; 0: none is. A request that is suspended is
+ * in no call. */
+int64_t http_busy_ms(struct http *h);
 void http_free(struct http *h); /* waits for handlers; everything suspended must have been resumed, or will be by its deadline */
 DEFINE_AUTO(http, http_free)
 /* Prints method, path, action, and who may, of every route: a line each, sorted, in columns. role() never returns NULL. */

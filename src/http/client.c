@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
-enum { SWEEPS_PER_DEADLINE = 8, SWEEP_MIN_MS = 10, SWEEP_MAX_MS = 1000 };
+enum { SWEEPS_PER_DEADLINE = 8, SWEEP_MIN_MS = 10, SWEEP_MAX_MS = 1000, DRAIN_STEP_MS = 20 };
 
 static void sweep(void *arg);
 
@@ -65,6 +65,43 @@ static void sweep(void *arg)
     if (set->head)
         arm(set);
     cond_broadcast(&set->changed);
+}
+
+/* Its next request may be on the way, or in the socket: what is there is still read and answered, for only the end of the stream
+ * is brought forward. */
+static void drain_one(const struct client *c, bool is_over)
+{
+    if (atomic_load(&c->is_asking) ? client_has_left(c) : is_over || client_has_left(c))
+        (void)shutdown(c->fd, SHUT_RD);
+}
+
+static uint32_t count_waited_for(const struct client_set *set)
+{
+    uint32_t count = 0;
+
+    for (const struct client *c = set->head; c; c = c->next)
+        count += !atomic_load(&c->is_stream);
+    return count;
+}
+
+bool client_set_drain(struct client_set *set, int64_t linger_ms, int64_t timeout_ms)
+{
+    int64_t now_ms = clock_boot_ms(), linger_until_ms = now_ms + linger_ms, until_ms = now_ms + timeout_ms;
+    HOLD(&set->lock);
+
+    for (; count_waited_for(set) > 0 && now_ms < until_ms; now_ms = clock_boot_ms()) {
+        for (const struct client *c = set->head; c; c = c->next)
+            if (!atomic_load(&c->is_stream))
+                drain_one(c, now_ms >= linger_until_ms);
+        (void)cond_wait_ms(&set->changed, &set->lock, DRAIN_STEP_MS);
+    }
+    return count_waited_for(set) == 0;
+}
+
+uint32_t client_set_count_waited_for(struct client_set *set)
+{
+    HOLD(&set->lock);
+    return count_waited_for(set);
 }
 
 void client_set_init(struct client_set *set, struct timer *timer, uint32_t max, int64_t header_deadline_ms)
@@ -223,6 +260,7 @@ static void link_out(struct client *c)
     if (c->next)
         c->next->prev = c->prev;
     c->set->count--;
+    cond_broadcast(&c->set->changed);
 }
 
 void client_close(struct client *c)

@@ -23,6 +23,8 @@ struct client {
     struct client *prev GUARDED_BY(set->lock), *next GUARDED_BY(set->lock);
     int fd;                      /* libmicrohttpd's; open as long as this record is in the set */
     _Atomic int64_t deadline_ms; /* on clock_boot_ms() */
+    atomic_bool is_asking;       /* it has sent a request's header, and not had the whole answer */
+    atomic_bool is_stream;       /* the answer is one that does not end */
     struct tls_pair *tls_pair;   /* what its handshake shows; NULL without TLS */
     bool is_unix;
     bool has_peer; /* the kernel has said who is at the other end of a unix socket */
@@ -50,6 +52,10 @@ struct client_set {
 void client_set_init(struct client_set *set, struct timer *timer, uint32_t max, int64_t header_deadline_ms);
 void client_set_done(struct client_set *set); /* after every connection is closed */
 uint32_t client_set_count(struct client_set *set);
+/* Waits until none is left, at most timeout_ms; streams do not count. One that asks nothing within linger_ms is closed; answers
+ * are expected to close the others. False: the time was over. */
+bool client_set_drain(struct client_set *set, int64_t linger_ms, int64_t timeout_ms);
+uint32_t client_set_count_waited_for(struct client_set *set); /* those that a drain waits for */
 
 /* Called by libmicrohttpd's thread on accept; NULL when out of memory or over the cap, and then the socket is shut down. */
 struct client *client_open(struct client_set *set, struct MHD_Connection *connection);

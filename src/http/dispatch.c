@@ -122,6 +122,7 @@ static enum MHD_Result on_head(struct request *r, const char *method, const char
     r->phase = PHASE_BEGIN;
     r->started_us = clock_tick_us();
     r->is_counted = true;
+    atomic_store(&r->conn->is_asking, true);
     atomic_fetch_add(&r->http->active, 1);
     client_deadline_off(r->conn);
     if (admit(r, &e) < 0)
@@ -197,8 +198,10 @@ static enum MHD_Result finish(struct request *r)
         (void)err_set(&e, ERR_INTERNAL, "the request was not answered");
         request_fail(r, &e);
     }
-    if (r->is_stream)
+    if (r->is_stream) {
+        atomic_store(&r->conn->is_stream, true);
         uncount(r->http); /* the room of streams ends it */
+    }
     return request_send(r);
 }
 
@@ -217,8 +220,8 @@ enum MHD_Result dispatch_access(void *http, struct MHD_Connection *connection, c
                                 const char *version, const char *data, size_t *size, void **request)
 {
     struct request *r = *request;
+    PULSE(&((struct http *)http)->pulses);
 
-    (void)http;
     (void)connection;
     (void)url;
     if (!r || (r->then && !request_run_then(r)))
@@ -263,6 +266,7 @@ void dispatch_completed(void *http, struct MHD_Connection *connection, void **re
 {
     struct http *h = http;
     struct request *r = *request;
+    PULSE(&h->pulses);
 
     (void)connection;
     *request = NULL;
@@ -278,6 +282,7 @@ void dispatch_completed(void *http, struct MHD_Connection *connection, void **re
             h->config.logged(h->config.arg, r, status, duration_us, status != 0 ? r->answer_len : 0);
     }
     client_deadline_in(r->conn, h->config.idle_timeout_ms + h->config.header_deadline_ms);
+    atomic_store(&r->conn->is_asking, false);
     request_free(r);
     if (is_counted)
         uncount(h);

@@ -1,5 +1,5 @@
-/* Listening sockets: parsing an address, binding, unix socket files. What is accepted on them is not known here. */
-#define _GNU_SOURCE /* dup3 */
+/* Listening sockets: parsing an address, binding, unix socket files, and sockets that a service manager has made. What is
+ * accepted on them is not known here. */
 #include "listener.h"
 
 #include <errno.h>
@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "http/http.h"
 
 static const char unix_prefix[] = "unix:";
 static const mode_t unix_mode = 0660;
@@ -54,13 +55,22 @@ static int bind_unix(struct listener *l, const char *address, const struct socka
     return 0;
 }
 
-static int open_unix(struct listener *l, const char *address, const struct listen_options *o, struct err *e)
+static int parse_unix(const char *address, struct sockaddr_un *out, struct err *e)
 {
-    struct sockaddr_un sun = { .sun_family = AF_UNIX };
     const char *path = address + strlen(unix_prefix);
 
-    if (path[0] != '/' || !str_copy(sun.sun_path, sizeof(sun.sun_path), path))
-        return err_set(e, ERR_CONFIG, "'%s' is not an absolute path of less than %zu bytes", address, sizeof(sun.sun_path));
+    *out = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    if (path[0] != '/' || !str_copy(out->sun_path, sizeof(out->sun_path), path))
+        return err_set(e, ERR_CONFIG, "'%s' is not an absolute path of less than %zu bytes", address, sizeof(out->sun_path));
+    return 0;
+}
+
+static int open_unix(struct listener *l, const char *address, const struct listen_options *o, struct err *e)
+{
+    struct sockaddr_un sun;
+
+    if (parse_unix(address, &sun, e) < 0)
+        return -1;
     l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (l->fd < 0)
         return config_errno(e, address, "cannot make a socket");
@@ -109,7 +119,8 @@ static int bind_tcp(struct listener *l, const char *address, const struct addrin
     return 0;
 }
 
-static char *tcp_url(int fd, const char *scheme)
+/* As `listen` has it: "127.0.0.1:8081", "[::1]:8081". */
+static char *tcp_address(int fd)
 {
     struct sockaddr_storage ss = { 0 };
     socklen_t len = sizeof(ss);
@@ -120,7 +131,14 @@ static char *tcp_url(int fd, const char *scheme)
         getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         return NULL;
     is_v6 = ss.ss_family == AF_INET6;
-    return str_printf("%s://%s%s%s:%s", scheme, is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
+    return str_printf("%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
+}
+
+static char *tcp_url(int fd, bool is_tls)
+{
+    AUTO_FREE char *address = tcp_address(fd);
+
+    return address ? str_printf("%s://%s", is_tls ? "https" : "http", address) : NULL;
 }
 
 static int open_tcp(struct listener *l, const char *address, const struct listen_options *o, struct err *e)
@@ -133,7 +151,7 @@ static int open_tcp(struct listener *l, const char *address, const struct listen
     freeaddrinfo(ai);
     l->is_tls = o->is_tls;
     if (rc == 0)
-        l->url = tcp_url(l->fd, l->is_tls ? "https" : "http");
+        l->url = tcp_url(l->fd, l->is_tls);
     return rc;
 }
 
@@ -149,14 +167,107 @@ int listener_open(struct listener *l, const char *address, const struct listen_o
     return 0;
 }
 
-/* Another socket takes the number: the kernel closes the old one, which also leaves the epoll sets of libmicrohttpd's threads.
- * MHD_quiesce_daemon() takes it out of them from outside and aborts the process when a thread does the same at that moment. */
+/* ---- sockets that somebody else has made ---- */
+
+static bool is_stream_listener(int fd)
+{
+    int type = 0, is_listening = 0;
+    socklen_t type_len = sizeof(type), listening_len = sizeof(is_listening);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) == 0 && type == SOCK_STREAM &&
+           getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &listening_len) == 0 && is_listening;
+}
+
+static bool is_tcp(int fd)
+{
+    int protocol = 0;
+    socklen_t len = sizeof(protocol);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 &&
+           (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+}
+
+/* A file says by its owner and mode who may connect; an abstract name says nothing. */
+static int passed_unix(const struct sockaddr_un *sun, socklen_t len, char **out, struct err *e)
+{
+    size_t room = len - offsetof(struct sockaddr_un, sun_path);
+    AUTO_FREE char *name = NULL;
+
+    if (len <= offsetof(struct sockaddr_un, sun_path) || sun->sun_path[0] != '/') {
+        name = len > offsetof(struct sockaddr_un, sun_path) + 1 ? strndup(sun->sun_path + 1, room - 1) : str_dup("");
+        return err_set(e, ERR_CONFIG, "'@%s' is an abstract or unnamed socket, to which anybody here may connect; give it a path",
+                       name && str_is_printable(name) ? name : "");
+    }
+    name = strndup(sun->sun_path, room);
+    *out = name ? str_printf("%s%s", unix_prefix, name) : NULL;
+    return *out ? 0 : err_set(e, ERR_NO_MEMORY, "out of memory");
+}
+
+int http_passed_address(int fd, char **out, struct err *e)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_un un;
+        struct sockaddr_storage room;
+    } name = { .any = { 0 } };
+    socklen_t len = sizeof(name);
+
+    if (!is_stream_listener(fd) || getsockname(fd, &name.any, &len) < 0)
+        return err_set(e, ERR_CONFIG, "it is no stream socket that listens");
+    if (name.any.sa_family == AF_UNIX)
+        return passed_unix(&name.un, len, out, e);
+    if ((name.any.sa_family != AF_INET && name.any.sa_family != AF_INET6) || !is_tcp(fd))
+        return err_set(e, ERR_CONFIG, "it is neither a TCP nor a unix socket");
+    *out = tcp_address(fd);
+    return *out ? 0 : err_set(e, ERR_NO_MEMORY, "out of memory");
+}
+
+/* Texts that differ may mean the same: [::1]:80 and [0:0:0:0:0:0:0:1]:80. */
+static char *plain_tcp(const char *address)
+{
+    struct err ignored = ERR_INIT;
+    struct addrinfo *ai = NULL;
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+    char *text = NULL;
+
+    if (parse_tcp(address, &ai, &ignored) < 0)
+        return NULL;
+    if (getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        text = str_printf(ai->ai_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+    freeaddrinfo(ai);
+    return text;
+}
+
+bool listener_is_at(int fd, const char *address)
+{
+    struct err ignored = ERR_INIT;
+    AUTO_FREE char *have = NULL;
+    AUTO_FREE char *want = str_starts_with(address, unix_prefix) ? str_dup(address) : plain_tcp(address);
+
+    return want && http_passed_address(fd, &have, &ignored) == 0 && str_equal(have, want);
+}
+
+/* What is passed may block, for the flag is everybody's who has the socket: it is set, not asked for. */
+int listener_adopt(struct listener *l, int fd, const struct listen_options *o, struct err *e)
+{
+    AUTO_FREE char *address = NULL;
+    int flags = fcntl(fd, F_GETFL);
+
+    *l = (struct listener){ .fd = fd, .is_passed = true };
+    if (http_passed_address(fd, &address, e) < 0)
+        return -1;
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return config_errno(e, address, "cannot use the socket that was passed");
+    l->is_tls = o->is_tls && !str_starts_with(address, unix_prefix);
+    l->url = str_starts_with(address, unix_prefix) ? TAKE(address) : tcp_url(fd, l->is_tls);
+    return l->url ? 0 : err_set(e, ERR_NO_MEMORY, "out of memory");
+}
+
 void listener_stop(struct listener *l)
 {
-    AUTO_CLOSE int deaf = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    if (deaf >= 0 && l->fd >= 0)
-        (void)dup3(deaf, l->fd, O_CLOEXEC);
+    if (l->fd >= 0)
+        (void)close(l->fd);
+    l->fd = -1;
 }
 
 static void remove_unix_file(const struct listener *l)
@@ -169,10 +280,9 @@ static void remove_unix_file(const struct listener *l)
 
 void listener_close(struct listener *l)
 {
+    listener_stop(l);
     if (l->daemon)
         MHD_stop_daemon(l->daemon);
-    else if (l->fd >= 0)
-        (void)close(l->fd);
     remove_unix_file(l);
     free(l->unix_path);
     free(l->url);

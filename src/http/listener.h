@@ -9,11 +9,12 @@
 #include "base/err.h"
 
 struct listener {
-    int fd;                    /* libmicrohttpd's to close once there is a daemon; -1: none */
-    struct MHD_Daemon *daemon; /* NULL before the start */
+    int fd;                    /* -1: none, or it is over */
+    struct MHD_Daemon *daemon; /* NULL before the start; it serves what was accepted, and knows no listening socket */
     bool is_tls;
+    bool is_passed; /* somebody else made the socket, and may go on listening when we have gone */
     char *url;
-    char *unix_path;       /* NULL on TCP */
+    char *unix_path;       /* of a file that we made; else NULL */
     struct stat unix_file; /* what we made there: nothing else is ever removed */
 };
 
@@ -25,7 +26,11 @@ struct listen_options {
 
 /* Binds and listens on "127.0.0.1:8081", "[::1]:0" or "unix:/path". ERR_CONFIG. */
 int listener_open(struct listener *l, const char *address, const struct listen_options *o, struct err *e);
-/* From now on new connections are refused by the kernel; libmicrohttpd does not notice. */
+/* One that listens already, by http_passed_address()'s grace; takes the descriptor over, also on failure. */
+int listener_adopt(struct listener *l, int fd, const struct listen_options *o, struct err *e);
+/* Whether the socket listens on that address, however either is written. */
+bool listener_is_at(int fd, const char *address);
+/* Closes the socket: the kernel refuses new connections, unless somebody else has it too. What was accepted stays. */
 void listener_stop(struct listener *l);
 void listener_close(struct listener *l); /* also of a half-open one; removes the unix socket's file */
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -11,9 +12,10 @@
 
 enum {
     CONNECTION_MEMORY = 32 * 1024, /* read buffer and header together: a header of about 28 KiB is answered 431 */
-    CONNECTIONS_SPARE = 64,        /* libmicrohttpd must accept one too many for us to close it; it would leave it waiting */
+    CONNECTIONS_SPARE = 64,        /* the cap is ours: libmicrohttpd, which counts those that it cleans up, must not be first */
     GRACE_MS = 10000,
-    WAKE_MS = 5000, /* for requests that had to be woken then */
+    LINGER_MS = 1000, /* for another request of a client that is known by its last one */
+    WAKE_MS = 5000,   /* for requests that had to be woken then */
     WAKE_STEP_MS = 20
 };
 
@@ -66,28 +68,46 @@ static int open_tls(struct http *h, const struct http_config *c, struct err *e)
     return tls_new(c->tls_cert, c->tls_key, &h->tls, e);
 }
 
-static int open_listeners(struct http *h, const char *const *addresses, struct err *e)
+/* The descriptor that was passed for this address, which is then no longer in the list; -1: none. */
+static int take_passed(int *passed, size_t count, const char *address)
 {
-    size_t count = count_strings(addresses);
+    for (size_t i = 0; i < count; i++)
+        if (passed[i] >= 0 && listener_is_at(passed[i], address))
+            return TAKE_FD(passed[i]);
+    return -1;
+}
+
+static int open_listener(struct http *h, const char *address, int passed, struct err *e)
+{
     const struct listen_options options = { .is_free_bound = h->config.is_free_bound,
                                             .is_tls = h->tls != NULL,
                                             .group = h->config.peer_group };
+    struct listener *l = &h->listeners[h->listener_count++];
 
-    if (count == 0)
+    return passed >= 0 ? listener_adopt(l, passed, &options, e) : listener_open(l, address, &options, e);
+}
+
+/* What `listen` names comes first, in its order. */
+static int open_listeners(struct http *h, const struct http_config *c, int *passed, struct err *e)
+{
+    size_t count = count_strings(c->listen);
+
+    if (count + c->passed_count == 0)
         return err_set(e, ERR_CONFIG, "no address to listen on");
-    h->listeners = calloc(count, sizeof(*h->listeners));
+    h->listeners = calloc(count + c->passed_count, sizeof(*h->listeners));
     if (!h->listeners)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    while (h->listener_count < count) {
-        size_t i = h->listener_count++;
-        if (listener_open(&h->listeners[i], addresses[i], &options, e) < 0)
+    for (size_t i = 0; i < count; i++)
+        if (open_listener(h, c->listen[i], take_passed(passed, c->passed_count, c->listen[i]), e) < 0)
             return -1;
-    }
+    for (size_t i = 0; i < c->passed_count; i++)
+        if (passed[i] >= 0 && open_listener(h, NULL, TAKE_FD(passed[i]), e) < 0)
+            return -1;
     return 0;
 }
 
-int http_new(const struct http_config *config, const struct door *const *doors, struct timer *timer, struct http **out,
-             struct err *e)
+static int make(const struct http_config *config, const struct door *const *doors, struct timer *timer, struct http **out,
+                struct err *e)
 {
     AUTO(http) h = calloc(1, sizeof(*h));
 
@@ -95,6 +115,7 @@ int http_new(const struct http_config *config, const struct door *const *doors, 
         return err_set(e, ERR_NO_MEMORY, "out of memory");
     h->config = *config;
     h->config.listen = NULL;
+    h->config.passed = NULL;
     h->config.hosts = NULL;
     h->config.tls_cert = h->config.tls_key = NULL;
     h->doors = doors;
@@ -102,14 +123,27 @@ int http_new(const struct http_config *config, const struct door *const *doors, 
     apply_defaults(&h->config);
     lock_init(&h->lock, RANK_HTTP);
     cond_init(&h->changed);
+    pulses_init(&h->pulses);
+    h->acceptor.bell = -1;
     client_set_init(&h->conns, timer, h->config.connections_max, h->config.header_deadline_ms);
     h->conns.peer_group = h->config.peer_group;
     if (copy_hosts(h, config->hosts, e) < 0 || route_table_init(&h->routes, doors, e) < 0 ||
-        tally_new(&h->routes, &h->tally, e) < 0 || open_tls(h, config, e) < 0 || open_listeners(h, config->listen, e) < 0 ||
-        stream_room_new(&h->config, &h->streams, e) < 0)
+        tally_new(&h->routes, &h->tally, e) < 0 || open_tls(h, config, e) < 0 ||
+        open_listeners(h, config, config->passed, e) < 0 || stream_room_new(&h->config, &h->streams, e) < 0)
         return -1;
     *out = TAKE(h);
     return 0;
+}
+
+int http_new(const struct http_config *config, const struct door *const *doors, struct timer *timer, struct http **out,
+             struct err *e)
+{
+    int rc = make(config, doors, timer, out, e);
+
+    for (size_t i = 0; i < config->passed_count; i++)
+        if (config->passed[i] >= 0) /* not used, because something failed before */
+            (void)close(TAKE_FD(config->passed[i]));
+    return rc;
 }
 
 static struct client *accept_client(struct http *h, struct MHD_Connection *connection)
@@ -141,20 +175,20 @@ static int start_daemon(struct http *h, struct listener *l, struct err *e)
 {
     static struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
     const struct http_config *c = &h->config;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_UPGRADE | MHD_ALLOW_SUSPEND_RESUME | (l->is_tls ? MHD_USE_TLS : 0);
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC | MHD_ALLOW_UPGRADE |
+                     MHD_ALLOW_SUSPEND_RESUME | (l->is_tls ? MHD_USE_TLS : 0);
     unsigned idle_s = (unsigned)((c->idle_timeout_ms + 999) / 1000);
 
-    /* A thread's share of the limit is the whole: which thread accepts is chance, and the cap is client_open()'s. */
-    l->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, dispatch_access, h, MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_THREAD_POOL_SIZE,
-        (unsigned)c->threads, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)((c->connections_max + CONNECTIONS_SPARE) * c->threads), MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)c->connections_per_address_max, MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_URI_LOG_CALLBACK,
-        dispatch_line, h, MHD_OPTION_NOTIFY_COMPLETED, dispatch_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
-        MHD_OPTION_ARRAY, l->is_tls ? tls_options() : none, MHD_OPTION_END);
+    /* A thread's share of the limit is the whole: which thread gets a connection is chance, and the cap is client_open()'s. */
+    l->daemon = MHD_start_daemon(flags, 0, NULL, NULL, dispatch_access, h, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)c->threads,
+                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
+                                 (unsigned)((c->connections_max + CONNECTIONS_SPARE) * c->threads),
+                                 MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)c->connections_per_address_max,
+                                 MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_URI_LOG_CALLBACK, dispatch_line, h,
+                                 MHD_OPTION_NOTIFY_COMPLETED, dispatch_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+                                 h, MHD_OPTION_ARRAY, l->is_tls ? tls_options() : none, MHD_OPTION_END);
     if (l->daemon)
         return 0;
-    l->fd = -1; /* libmicrohttpd closes it when it fails */
     return err_set(e, ERR_INTERNAL, "cannot start the HTTP server on %s", l->url);
 }
 
@@ -168,6 +202,8 @@ int http_start(struct http *h, struct err *e)
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     for (size_t i = 0; rc == 0 && i < h->listener_count; i++)
         rc = start_daemon(h, &h->listeners[i], e);
+    if (rc == 0)
+        rc = acceptor_start(&h->acceptor, h->listeners, h->listener_count, e);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
 }
@@ -186,9 +222,27 @@ void http_quiesce(struct http *h)
 {
     if (atomic_exchange(&h->is_quiescing, true))
         return;
+    acceptor_stop(&h->acceptor);
     for (size_t i = 0; i < h->listener_count; i++)
         listener_stop(&h->listeners[i]);
     stream_room_end(h->streams);
+}
+
+bool http_drain(struct http *h, int64_t timeout_ms)
+{
+    http_quiesce(h);
+    h->grace_ms = 0; /* this was their time */
+    return client_set_drain(&h->conns, LINGER_MS, timeout_ms);
+}
+
+uint32_t http_connections(struct http *h)
+{
+    return client_set_count_waited_for(&h->conns);
+}
+
+int64_t http_busy_ms(struct http *h)
+{
+    return pulses_longest_ms(&h->pulses);
 }
 
 static void wait_for_active(struct http *h, int64_t timeout_ms)
@@ -236,6 +290,7 @@ void http_free(struct http *h)
     for (size_t i = 0; i < h->listener_count; i++)
         listener_close(&h->listeners[i]);
     free(h->listeners);
+    pulses_done(&h->pulses);
     stream_room_free(h->streams);
     tls_free(h->tls);
     client_set_done(&h->conns);

@@ -7,8 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "acceptor.h"
 #include "client.h"
 #include "listener.h"
+#include "pulse.h"
 #include "request.h"
 #include "route.h"
 #include "stream.h"
@@ -19,14 +21,16 @@
 #include "http/http.h"
 
 struct http {
-    struct http_config config; /* `hosts` is a copy of our own; `listen` is not kept */
+    struct http_config config; /* `hosts` is a copy of our own; `listen` and `passed` are not kept */
     const struct door *const *doors;
     struct route_table routes;
     struct tally *tally;
     struct tls *tls; /* NULL without TLS */
     struct listener *listeners;
     size_t listener_count;
+    struct acceptor acceptor;
     struct client_set conns;
+    struct pulses pulses;
     struct stream_room *streams; /* NULL: no streams here */
     int64_t grace_ms;            /* for requests under way, at the end */
     atomic_bool is_quiescing;    /* answers close their connections */
