@@ -72,6 +72,9 @@ void core_on_virt_event(void *core, enum virt_event_kind kind, const char *id);
 int64_t core_stamp(void *core);
 /* Starts workers, the reconciler, the probe, the life of VMs and the maker of keys; what the last life left under way goes on. */
 int core_start(struct core *c, struct virt *virt, struct err *e);
+/* The daemon is about to stop: who polls for an operation's end is told how far it is, and so is whoever comes. Everything else
+ * goes on. */
+void core_end_polls(struct core *c);
 /* Finishes or parks what is under way within the deadline. False: a step has not come back; nothing may be freed then, the
  * process has to end. What it was doing goes on at the next start. */
 bool core_stop(struct core *c, int64_t deadline_ms);

@@ -22,6 +22,9 @@ struct health_view;
 int health_view_begin(struct core *c, void (*done)(void *arg), void *arg, struct health_view **out, struct err *e);
 void health_view_finish(struct health_view *v, struct health *out);
 void health_view_free(struct health_view *v);
+/* What is known without asking libvirt: is_libvirt_ok is whether it is connected and nobody waits for it in vain. Reads the
+ * database; not for HTTP threads. */
+void health_glance(struct core *c, struct health *out);
 DEFINE_AUTO(health_view, health_view_free)
 
 #endif

@@ -21,5 +21,8 @@ int operation_cancel(struct core *c, const struct actor *who, const char *id, st
 /* done(arg) exactly once: it has ended, or wait_ms are over. */
 int operation_wait(struct core *c, const struct actor *who, const char *id, int64_t wait_ms, void (*done)(void *arg), void *arg,
                    struct err *e);
+/* The same for whoever is content with less than the end: when the daemon is about to stop, it is done at once. */
+int operation_poll(struct core *c, const struct actor *who, const char *id, int64_t wait_ms, void (*done)(void *arg), void *arg,
+                   struct err *e);
 
 #endif

@@ -89,6 +89,10 @@ bool jobs_is_cancellable(const struct jobs *js, const char *kind);
  * returns. ERR_OPERATION_NOT_FOUND; ERR_UNAVAILABLE when 4096 wait already. fn must not block. */
 typedef void job_done_fn(void *arg);
 int jobs_wait(struct jobs *js, const char *id, int64_t wait_ms, job_done_fn *fn, void *arg, struct err *e);
+/* The same for whoever can do with less than the end: jobs_end_polls comes first too. */
+int jobs_poll(struct jobs *js, const char *id, int64_t wait_ms, job_done_fn *fn, void *arg, struct err *e);
+/* Tells all polls, and from now on each that comes; everything else goes on. */
+void jobs_end_polls(struct jobs *js);
 
 /* What ended in this life of the engine, by kind. */
 enum job_outcome { JOB_OUTCOME_SUCCEEDED, JOB_OUTCOME_FAILED, JOB_OUTCOME_CANCELLED, JOB_OUTCOME_COUNT };

@@ -29,6 +29,9 @@ DEFINE_AUTO(store, store_free)
 /* Answers whether a read and the writer work now: for /health. */
 int store_check(struct store *s, struct err *e);
 
+/* For how long the write transaction under way has had the writer; 0: there is none. From memory: it tells of one that hangs. */
+int64_t store_writing_ms(struct store *s);
+
 int txn_read(struct store *s, struct txn **out, struct err *e);  /* a snapshot */
 int txn_write(struct store *s, struct txn **out, struct err *e); /* BEGIN IMMEDIATE; one at a time, at most 5 s of waiting */
 /* The same with a patience of its own: for who has something better to do than to wait. */

@@ -10,12 +10,16 @@
 
 #include "authenticate.h"
 #include "guest_listen.h"
+#include "passed.h"
 #include "refused.h"
+#include "service.h"
 #include "state.h"
 
 #include "api/api.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/str.h"
 #include "base/timer.h"
 #include "base/xml.h"
@@ -34,6 +38,8 @@ enum { DESCRIPTORS_ELSE = 512 }; /* the database's, libvirt's, files, children's
 
 struct app {
     const struct config *config;
+    struct passed passed;
+    int64_t watchdog_ms; /* 0: nobody watches */
     struct timer *timer;
     struct disk *disk;
     struct store *store;
@@ -41,6 +47,7 @@ struct app {
     struct virt *virt;
     struct guest_servers *guests;
     struct http *http;
+    struct service *service;
 };
 
 /* ---- what http asks of core ---- */
@@ -113,6 +120,7 @@ static void report_unknown(void *arg, const char *path)
 
 static int open_state(struct app *a, struct err *e)
 {
+    notify_status("opening the database");
     if (state_open(a->config->state_dir, &a->disk, &a->store, e) < 0)
         return -1;
     return disk_scan_unknown(a->disk, report_unknown, NULL, e);
@@ -121,8 +129,9 @@ static int open_state(struct app *a, struct err *e)
 static int make_core(struct app *a, struct err *e)
 {
     const struct config *c = a->config;
+    bool is_loopback_trusted = c->auth == AUTH_NONE || c->metrics == METRICS_LOOPBACK;
     /* Guests on user networking reach this host's loopback, where everybody is the administrator, or reads of all VMs. */
-    bool refuses_user_network = (c->auth == AUTH_NONE || c->metrics == METRICS_LOOPBACK) && config_has_tcp(c);
+    bool refuses_user_network = is_loopback_trusted && (config_has_tcp(c) || a->passed.has_tcp);
     struct core_config core = {
         .region = c->region,
         .template_dir = c->template_dir,
@@ -186,6 +195,8 @@ static int make_http(struct app *a, struct err *e)
     AUTO_FREE char **hosts = NULL;
     const char *tls_cert = a->config->tls_cert, *tls_key = a->config->tls_key;
     struct http_config http = {
+        .passed = a->passed.fds,
+        .passed_count = a->passed.count,
         .tls_cert = tls_cert[0] ? tls_cert : NULL,
         .tls_key = tls_key[0] ? tls_key : NULL,
         .threads = (uint32_t)a->config->http_threads,
@@ -241,14 +252,19 @@ static void raise_descriptor_limit(const struct config *c)
  * answer is not waited for; clients that come meanwhile wait in the sockets' queues. */
 static void meet_libvirt(struct app *a)
 {
+    const char *uri = a->config->libvirt_uri;
     struct err e = ERR_INIT;
 
+    notify_status("waiting for libvirt%s%s", uri[0] ? " at " : "", uri);
     if (virt_wait_connected(a->virt, FIRST_LOOK_MS, &e) < 0)
         log_err(LOG_WARN, "libvirt does not answer yet", &e, NULL);
 }
 
 static int build(struct app *a, struct err *e)
 {
+    a->watchdog_ms = notify_watchdog_ms();
+    if (passed_take(a->config, &a->passed, e) < 0)
+        return -1;
     xml_init();
     raise_descriptor_limit(a->config);
     if (app_check_routes(e) < 0 || timer_new(&a->timer, e) < 0 || open_state(a, e) < 0 || make_core(a, e) < 0 ||
@@ -260,16 +276,35 @@ static int build(struct app *a, struct err *e)
     return http_start(a->http, e);
 }
 
+/* Who connects from now on waits for our successor, if the service manager has our sockets. Who is connected is answered as ever,
+ * for core still works: only http is told to end. */
+static void answer_the_last(struct app *a)
+{
+    guest_servers_quiesce(a->guests);
+    if (!a->http)
+        return;
+    http_quiesce(a->http);
+    core_end_polls(a->core);
+    notify_status("stopping: requests under way are answered (connections: %u)", http_connections(a->http));
+    if (!http_drain(a->http, (int64_t)a->config->stop_deadline_ms / 2))
+        log_warn("not every request came to an end in time", NULL);
+}
+
 static void take_down(struct app *a)
 {
-    if (a->http)
-        http_quiesce(a->http);
-    guest_servers_quiesce(a->guests);
-    if (a->core && !core_stop(a->core, (int64_t)a->config->stop_deadline_ms)) {
+    int64_t until_ms = clock_boot_ms() + (int64_t)a->config->stop_deadline_ms;
+
+    notify_stopping();
+    service_stop(a->service);
+    answer_the_last(a);
+    notify_status("stopping: operations under way come to an end, or to where they can go on later");
+    if (a->core && !core_stop(a->core, until_ms - clock_boot_ms())) {
         log_warn("an operation did not come to an end in time; it goes on at the next start", NULL);
         _exit(EXIT_SUCCESS); /* its thread still uses what would be freed here */
     }
     guest_servers_free(a->guests);
+    if (a->http)
+        (void)http_drain(a->http, until_ms - clock_boot_ms()); /* a file that is still being sent has the rest of the time */
     if (a->core)
         events_on_commit(a->core, NULL, NULL);
     http_free(a->http);  /* its last requests still read from virt and store */
@@ -278,6 +313,8 @@ static void take_down(struct app *a)
     store_close(a->store);
     disk_close(a->disk);
     timer_free(a->timer);
+    service_free(a->service); /* the timer may still have called it */
+    passed_done(&a->passed);
 }
 
 /* ---- running ---- */
@@ -296,12 +333,14 @@ static void reload(struct app *a)
 {
     struct err e = ERR_INIT;
 
+    notify_reloading();
     if (!a->config->tls_cert[0])
         log_info("SIGHUP: without TLS there is nothing to read again", NULL);
     else if (http_reload_tls(a->http, &e) < 0)
         log_err(LOG_WARN, "SIGHUP: the old certificate stays", &e, NULL);
     else
         log_info("SIGHUP: new connections get the certificate that was read now", "tls_cert", a->config->tls_cert, NULL);
+    notify_ready();
 }
 
 static void serve_until_told(struct app *a)
@@ -319,10 +358,17 @@ static void serve_until_told(struct app *a)
     log_info("stopping", "signal", strsignal(sig), NULL);
 }
 
+static int tell_of_it(struct app *a, struct err *e)
+{
+    const struct service_parts parts = { a->timer, a->store, a->core, a->http, a->config->libvirt_uri };
+
+    return service_start(&parts, a->watchdog_ms, &a->service, e);
+}
+
 int app_run(const struct config *config, struct err *e)
 {
     struct app a = { .config = config };
-    int built = build(&a, e);
+    int built = build(&a, e) < 0 ? -1 : tell_of_it(&a, e);
 
     if (built == 0) {
         log_info("started", "version", COMPUTED_VERSION, "state_dir", config->state_dir, NULL);

@@ -369,15 +369,20 @@ static int check_public(const struct config *c, const char *address, struct err 
 {
     if (c->auth == AUTH_NONE)
         return err_set(e, ERR_CONFIG,
-                       "listen: '%s' is reachable for others, and auth=none would make each of them the administrator; "
+                       "'%s' is reachable for others, and auth=none would make each of them the administrator; "
                        "say auth=token, or listen on 127.0.0.1, [::1] or unix:/path",
                        address);
     if (!c->tls_cert[0] && c->insecure == INSECURE_NO)
         return err_set(e, ERR_CONFIG,
-                       "listen: '%s' is reachable for others, and without TLS they can read the passwords and tokens that are "
+                       "'%s' is reachable for others, and without TLS they can read the passwords and tokens that are "
                        "sent to it; set tls_cert and tls_key, listen on 127.0.0.1, [::1] or unix:/path, or say insecure=yes",
                        address);
     return 0;
+}
+
+int config_check_address(const struct config *c, const char *address, struct err *e)
+{
+    return is_private(address) ? 0 : check_public(c, address, e);
 }
 
 static int check_tls(const struct config *c, struct err *e)
@@ -396,8 +401,8 @@ static int check_listen(const struct config *c, struct err *e)
     if (!addresses[0])
         return err_set(e, ERR_CONFIG, "listen: no address");
     for (size_t i = 0; addresses[i]; i++)
-        if (!is_private(addresses[i]) && check_public(c, addresses[i], e) < 0)
-            return -1;
+        if (config_check_address(c, addresses[i], e) < 0)
+            return err_wrap(e, "listen");
     return 0;
 }
 

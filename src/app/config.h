@@ -57,6 +57,8 @@ static inline void cleanup_config(struct config *c)
 
 /* What may not be said together: auth=none, or no TLS, on an address that others reach, a pool that holds not one network. */
 int config_check(const struct config *c, struct err *e);
+/* What config_check says of each address of `listen`, for one from elsewhere. ERR_CONFIG. */
+int config_check_address(const struct config *c, const char *address, struct err *e);
 /* The gid of admin_group, which exists; 0 without one. ERR_CONFIG. */
 int config_admin_gid(const struct config *c, uint32_t *out, struct err *e);
 bool config_has_tcp(const struct config *c); /* whether any address is not a unix socket */

@@ -103,6 +103,11 @@ int core_start(struct core *c, struct virt *virt, struct err *e)
     return lane_start(c->keymaker, e) < 0 || passwords_start(c->passwords, e) < 0 ? -1 : audit_writer_start(c->audit, e);
 }
 
+void core_end_polls(struct core *c)
+{
+    jobs_end_polls(c->jobs);
+}
+
 bool core_stop(struct core *c, int64_t deadline_ms)
 {
     bool is_idle;

@@ -40,23 +40,24 @@ int health_view_begin(struct core *c, void (*done)(void *arg), void *arg, struct
     return 0;
 }
 
+static int count_open_operations(struct core *c, uint64_t *out, struct err *e)
+{
+    AUTO(txn) t = NULL;
+
+    return txn_read(c->store, &t, e) < 0 ? -1 : store_job_count_open(t, out, e);
+}
+
 static bool check_database(struct core *c, uint64_t *open_operations)
 {
     struct err e = ERR_INIT;
-    AUTO(txn) t = NULL;
 
-    if (store_check(c->store, &e) < 0)
-        return false;
-    return txn_read(c->store, &t, &e) == 0 && store_job_count_open(t, open_operations, &e) == 0;
+    return store_check(c->store, &e) == 0 && count_open_operations(c, open_operations, &e) == 0;
 }
 
-void health_view_finish(struct health_view *v, struct health *out)
+static void fill(struct core *c, struct health *out)
 {
-    struct core *c = v->core;
     struct host_report host;
 
-    *out = (struct health){ .is_libvirt_ok = v->is_libvirt_ok, .stuck_readers = virt_stuck_readers(c->virt) };
-    out->is_database_ok = check_database(c, &out->open_operations);
     (void)str_copy(out->libvirt_uri, sizeof out->libvirt_uri, virt_uri(c->virt));
     host_report(c->host, &host);
     out->is_probed = host.is_known;
@@ -65,6 +66,25 @@ void health_view_finish(struct health_view *v, struct health *out)
         (void)str_copy(out->cpu, sizeof out->cpu, host.accel.cpu);
     }
     (void)str_copy(out->warning, sizeof out->warning, host.warning);
+}
+
+void health_view_finish(struct health_view *v, struct health *out)
+{
+    struct core *c = v->core;
+
+    *out = (struct health){ .is_libvirt_ok = v->is_libvirt_ok, .stuck_readers = virt_stuck_readers(c->virt) };
+    out->is_database_ok = check_database(c, &out->open_operations);
+    fill(c, out);
+}
+
+void health_glance(struct core *c, struct health *out)
+{
+    struct err e = ERR_INIT;
+
+    *out = (struct health){ .stuck_readers = virt_stuck_readers(c->virt) };
+    out->is_libvirt_ok = virt_is_connected(c->virt) && out->stuck_readers == 0;
+    out->is_database_ok = count_open_operations(c, &out->open_operations, &e) == 0;
+    fill(c, out);
 }
 
 void health_view_free(struct health_view *v)

@@ -58,3 +58,13 @@ int operation_wait(struct core *c, const struct actor *who, const char *id, int6
         return -1;
     return jobs_wait(c->jobs, id, wait_ms, done, arg, e);
 }
+
+int operation_poll(struct core *c, const struct actor *who, const char *id, int64_t wait_ms, void (*done)(void *arg), void *arg,
+                   struct err *e)
+{
+    AUTO(job) j = NULL;
+
+    if (operation_get(c, who, id, &j, e) < 0)
+        return -1;
+    return jobs_poll(c->jobs, id, wait_ms, done, arg, e);
+}

@@ -447,26 +447,40 @@ static int job_has_ended(struct jobs *js, const char *id, bool *out, struct err 
 }
 
 /* Registers first and looks at the row then: an end between the two finds the wait. */
-int jobs_wait(struct jobs *js, const char *id, int64_t wait_ms, job_done_fn *fn, void *arg, struct err *e)
+static int await(struct jobs *js, const struct wait_ask *ask, struct err *e)
 {
-    struct wait_ask ask = { id, wait_ms, fn, arg };
     struct wait *w = NULL;
     bool has_ended = false;
     int rc;
 
-    if (waits_add(&js->waits, &ask, &w, e) < 0)
+    if (waits_add(&js->waits, ask, &w, e) < 0)
         return -1;
     if (!w)
         return 0;
-    rc = job_has_ended(js, id, &has_ended, e);
+    rc = job_has_ended(js, ask->id, &has_ended, e);
     if (rc < 0 || has_ended) {
         bool is_mine = waits_take(&js->waits, w);
 
         if (is_mine && rc == 0)
-            fn(arg);
+            ask->fn(ask->arg);
         if (!is_mine)
             rc = 0; /* told meanwhile: to fail as well would answer twice */
     }
     waits_release(&js->waits, w);
     return rc;
+}
+
+int jobs_wait(struct jobs *js, const char *id, int64_t wait_ms, job_done_fn *fn, void *arg, struct err *e)
+{
+    return await(js, &(struct wait_ask){ .id = id, .wait_ms = wait_ms, .fn = fn, .arg = arg }, e);
+}
+
+int jobs_poll(struct jobs *js, const char *id, int64_t wait_ms, job_done_fn *fn, void *arg, struct err *e)
+{
+    return await(js, &(struct wait_ask){ .id = id, .wait_ms = wait_ms, .is_poll = true, .fn = fn, .arg = arg }, e);
+}
+
+void jobs_end_polls(struct jobs *js)
+{
+    waits_end_polls(&js->waits);
 }

@@ -12,7 +12,8 @@ struct wait {
     void *arg;
     uint64_t timer_id;
     uint32_t refs; /* the list (then who took it off), the timer's callback, who added it */
-    bool is_off;   /* taken off the list: told, or about to be */
+    bool is_poll;
+    bool is_off; /* taken off the list: told, or about to be */
     uuid_text id;
 };
 
@@ -114,7 +115,7 @@ static int link_locked(struct waits *ws, struct wait *w, int64_t wait_ms, struct
 int waits_add(struct waits *ws, const struct wait_ask *ask, struct wait **out, struct err *e)
 {
     AUTO_FREE struct wait *w = calloc(1, sizeof(*w));
-    bool is_closed;
+    bool is_told;
     int rc = 0;
 
     if (!w)
@@ -122,17 +123,18 @@ int waits_add(struct waits *ws, const struct wait_ask *ask, struct wait **out, s
     w->owner = ws;
     w->fn = ask->fn;
     w->arg = ask->arg;
+    w->is_poll = ask->is_poll;
     (void)str_copy(w->id, sizeof(w->id), ask->id);
     lock_take(&ws->lock);
-    is_closed = ws->is_closed;
-    if (!is_closed)
+    is_told = ws->is_closed || (ws->is_impatient && ask->is_poll);
+    if (!is_told)
         rc = link_locked(ws, w, ask->wait_ms, e);
     lock_drop(&ws->lock);
     if (rc < 0)
         return -1;
-    if (is_closed)
+    if (is_told)
         ask->fn(ask->arg);
-    *out = is_closed ? NULL : TAKE(w);
+    *out = is_told ? NULL : TAKE(w);
     return 0;
 }
 
@@ -152,15 +154,33 @@ void waits_release(struct waits *ws, struct wait *w)
     drop_locked(w, 1);
 }
 
-/* Takes off the list all that wait for id, or all when id is NULL. */
-static struct wait *take_matching(struct waits *ws, const char *id)
+typedef bool match_fn(const struct wait *w, const char *id);
+
+static bool is_for(const struct wait *w, const char *id)
+{
+    return str_equal(w->id, id);
+}
+
+static bool is_poll(const struct wait *w, const char *id)
+{
+    (void)id;
+    return w->is_poll;
+}
+
+static bool is_any(const struct wait *w, const char *id)
+{
+    (void)w, (void)id;
+    return true;
+}
+
+static struct wait *take_matching(struct waits *ws, match_fn *matches, const char *id)
 {
     struct wait *taken = NULL;
     struct wait **at = &ws->head;
 
     HOLD(&ws->lock);
     while (*at) {
-        if (id && !str_equal((*at)->id, id)) {
+        if (!matches(*at, id)) {
             at = &(*at)->next;
             continue;
         }
@@ -185,7 +205,15 @@ static void tell(struct waits *ws, struct wait *taken)
 
 void waits_tell(struct waits *ws, const char *id)
 {
-    tell(ws, take_matching(ws, id));
+    tell(ws, take_matching(ws, is_for, id));
+}
+
+void waits_end_polls(struct waits *ws)
+{
+    lock_take(&ws->lock);
+    ws->is_impatient = true;
+    lock_drop(&ws->lock);
+    tell(ws, take_matching(ws, is_poll, NULL));
 }
 
 void waits_close(struct waits *ws)
@@ -193,5 +221,5 @@ void waits_close(struct waits *ws)
     lock_take(&ws->lock);
     ws->is_closed = true;
     lock_drop(&ws->lock);
-    tell(ws, take_matching(ws, NULL));
+    tell(ws, take_matching(ws, is_any, NULL));
 }

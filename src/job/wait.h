@@ -23,6 +23,7 @@ struct waits {
     uint32_t count GUARDED_BY(lock);
     uint32_t timers_out GUARDED_BY(lock); /* timer callbacks that may still come */
     bool is_closed GUARDED_BY(lock);
+    bool is_impatient GUARDED_BY(lock); /* polls are told at once */
 };
 
 void waits_init(struct waits *ws, struct timer *timer);
@@ -32,6 +33,7 @@ void waits_done(struct waits *ws);
 struct wait_ask {
     const char *id; /* the job's */
     int64_t wait_ms;
+    bool is_poll; /* the end is not what is needed, only sooner news of it */
     job_done_fn *fn;
     void *arg;
 };
@@ -43,6 +45,8 @@ bool waits_take(struct waits *ws, struct wait *w);
 void waits_release(struct waits *ws, struct wait *w);
 /* Tells all that wait for this job. */
 void waits_tell(struct waits *ws, const char *id);
+/* Tells all polls, and from now on whichever comes. */
+void waits_end_polls(struct waits *ws);
 /* Tells all, and from now on whoever comes. */
 void waits_close(struct waits *ws);
 

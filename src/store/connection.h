@@ -15,7 +15,8 @@ struct conn {
     sqlite3 *db;
     _Atomic int64_t *vm_version; /* the store's; next_vm_version() in SQL counts it up */
     struct stmt_set statements;
-    bool is_busy; /* guarded by the store's lock */
+    bool is_busy; /* guarded by the store's lock, as is the next */
+    int64_t busy_since_us;
 };
 
 /* Connections of one kind. */

@@ -150,6 +150,7 @@ static struct conn *conn_take(struct store *s, struct conn_pool *p, int64_t dead
         (void)cond_wait_ms(&p->freed, &s->lock, left_ms);
     }
     c->is_busy = true;
+    c->busy_since_us = clock_tick_us();
     return c;
 }
 
@@ -159,6 +160,14 @@ static void conn_give_back(struct store *s, struct conn_pool *p, struct conn *c)
 
     c->is_busy = false;
     cond_signal(&p->freed);
+}
+
+int64_t store_writing_ms(struct store *s)
+{
+    const struct conn *writer = &s->writer.conns[0];
+    HOLD(&s->lock);
+
+    return writer->is_busy ? (clock_tick_us() - writer->busy_since_us) / 1000 : 0;
 }
 
 /* BEGIN, COMMIT and ROLLBACK: outside what stmt_row() allows, which wants a transaction under way. */

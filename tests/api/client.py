@@ -215,6 +215,13 @@ class Daemon(Client):
         environment["COMPUTED_FAILPOINTS_FILE"] = str(self.failpoints)
         return environment
 
+    def program(self):
+        return [BINARY]
+
+    def passed(self):
+        """Descriptors that the daemon inherits beside its standard streams."""
+        return ()
+
     def command(self, *arguments):
         """`computed <arguments>` with this daemon's configuration, to its end."""
         return subprocess.run([BINARY, *map(str, arguments)], env=self.environment(), capture_output=True, text=True, timeout=DEADLINE_S)
@@ -222,7 +229,7 @@ class Daemon(Client):
     def start(self):
         environment = self.environment()
         self.log = self.open_log()
-        self.process = subprocess.Popen([BINARY], stdout=subprocess.PIPE, stderr=self.log, env=environment)
+        self.process = subprocess.Popen(self.program(), stdout=subprocess.PIPE, stderr=self.log, env=environment, pass_fds=self.passed())
         line = self._first_line()
         assert line.startswith(READY), f"no ready line but {line!r}; the log: {self.log_text()[-2000:]}"
         url = urllib.parse.urlsplit(line.removeprefix(READY).strip().split(", ")[0])

@@ -30,7 +30,7 @@ static int begin_waiting(struct request *r, struct err *e)
 {
     struct waiting *w = request_data(r);
 
-    return operation_wait(request_user(r), request_actor(r), request_param(r, "id"), (int64_t)w->wait_s * 1000, await_done,
+    return operation_poll(request_user(r), request_actor(r), request_param(r, "id"), (int64_t)w->wait_s * 1000, await_done,
                           &w->await, e);
 }
 
