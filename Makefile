@@ -108,6 +108,22 @@ build/subreaper: tools/subreaper.c
 	@mkdir -p $(@D)
 	@gcc -std=gnu11 -O2 $(WARN) -o $@ $<
 
+# What systemd is given: systemd/ with the place of the daemon filled in. `install` copies build/systemd/.
+PREFIX ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+UNITS := $(patsubst systemd/%,build/systemd/%,$(patsubst %.in,%,$(wildcard systemd/*)))
+.PHONY: units
+units: $(UNITS)
+build/systemd/%: systemd/%.in FORCE
+	@mkdir -p $(@D)
+	@sed 's|@SBINDIR@|$(SBINDIR)|g' $< >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+build/systemd/%: systemd/%
+	@mkdir -p $(@D)
+	@cp $< $@
+.PHONY: FORCE
+FORCE:
+
 # tests/unit/<room>_<module>.c and tests/contract/<room>_<what>.c are Check programs that link their room and the rooms below it.
 room_of = $(firstword $(subst _, ,$(notdir $(1))))
 UNIT_SRC := $(sort $(wildcard tests/unit/*_*.c))
@@ -190,6 +206,7 @@ bench: deps-check
 	@tests/bench/run.sh
 
 ##   make format        clang-format over the whole tree
+##   make units         what systemd is given, in build/systemd/ (SBINDIR= or PREFIX= say where the daemon will be)
 ##   make check-source  forbidden includes and calls, sizes, formatting
 .PHONY: format check-source
 format:

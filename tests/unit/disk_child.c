@@ -1,8 +1,10 @@
 /* child: what a helper process has left of the daemon's powers, and that it ends when it must. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "../../src/disk/child.h"
@@ -76,6 +78,29 @@ START_TEST(is_nobody)
         expect("grep -E '^(Uid|Gid|Groups|CapEff|CapPrm|CapInh|CapAmb):' /proc/$$/status | tr -s '\\t' ' '",
                "Uid: 65534 65534 65534 65534\nGid: 1073746484 1073746484 1073746484 1073746484\nGroups: \n"
                "CapInh: 0000000000000000\nCapPrm: 0000000000000000\nCapEff: 0000000000000000\nCapAmb: 0000000000000000\n");
+}
+END_TEST
+
+/* Like a daemon whose service manager has started it so. */
+static void become_one_who_reads_everything(void)
+{
+    enum { ANYBODY = 4711 };
+    struct __user_cap_header_struct mine = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct some[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+    some[0].permitted = some[0].inheritable = 1U << CAP_DAC_READ_SEARCH;
+    ck_assert_int_eq(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0), 0);
+    ck_assert_int_eq(setresuid(ANYBODY, ANYBODY, ANYBODY), 0);
+    ck_assert_int_eq((int)syscall(SYS_capset, &mine, some), 0);
+    ck_assert_int_eq(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0), 0);
+}
+
+START_TEST(inherits_no_capability)
+{
+    if (geteuid() == 0)
+        become_one_who_reads_everything();
+    expect("grep -E '^Cap(Inh|Prm|Eff|Amb):' /proc/$$/status | tr -s '\t' ' '",
+           "CapInh: 0000000000000000\nCapPrm: 0000000000000000\nCapEff: 0000000000000000\nCapAmb: 0000000000000000\n");
 }
 END_TEST
 
@@ -194,5 +219,5 @@ START_TEST(only_the_daemon_starts_it)
 }
 END_TEST
 
-TRANSFER_MAIN("disk_child", has_nothing_but_its_orders, is_nobody, finds_its_files, is_ended_by_its_limits,
-              long_lines_and_silence, absent_programs, ends_with_the_daemon, only_the_daemon_starts_it)
+TRANSFER_MAIN("disk_child", has_nothing_but_its_orders, is_nobody, inherits_no_capability, finds_its_files,
+              is_ended_by_its_limits, long_lines_and_silence, absent_programs, ends_with_the_daemon, only_the_daemon_starts_it)
