@@ -105,8 +105,7 @@ void acceptor_stop(struct acceptor *a)
         (void)pthread_join(a->thread, NULL);
         a->is_running = false;
     }
-    if (a->polled && a->bell >= 0)
-        (void)close(a->bell);
+    if (a->bell >= 0)
+        (void)close(TAKE_FD(a->bell));
     free(TAKE(a->polled));
-    a->bell = -1;
 }

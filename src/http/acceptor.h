@@ -24,6 +24,10 @@ struct acceptor {
     bool is_running;
 };
 
+static inline void acceptor_init(struct acceptor *a)
+{
+    *a = (struct acceptor){ .bell = -1 };
+}
 /* Whatever comes of it, acceptor_stop ends it. */
 int acceptor_start(struct acceptor *a, struct listener *listeners, size_t count, struct err *e);
 /* Who has connected to a socket of our own is still let in, for nobody else would; behind a socket that was passed they wait for

@@ -124,7 +124,7 @@ static int make(const struct http_config *config, const struct door *const *door
     lock_init(&h->lock, RANK_HTTP);
     cond_init(&h->changed);
     pulses_init(&h->pulses);
-    h->acceptor.bell = -1;
+    acceptor_init(&h->acceptor);
     client_set_init(&h->conns, timer, h->config.connections_max, h->config.header_deadline_ms);
     h->conns.peer_group = h->config.peer_group;
     if (copy_hosts(h, config->hosts, e) < 0 || route_table_init(&h->routes, doors, e) < 0 ||

@@ -25,7 +25,7 @@ from service_manager import ServiceManager, listening  # noqa: E402
 
 WATCHDOG_S = 2
 HANG_MS = 60000
-RESTARTS, LOAD_S = 4, 10
+RESTARTS, LOAD_MAX_S = 6, 300
 VM = {"name": "one", "image": "tiny", "vcpus": 1, "memory_mib": 64, "disk_gib": 1}
 
 
@@ -359,14 +359,15 @@ init = function(args) name = args[1] end
 
 
 def wrk(address, path, *options, arguments=()):
-    """A client that asks all the time, until the load is over."""
-    return subprocess.Popen(["wrk", "-t1", f"-d{LOAD_S}s", "--timeout", "20s", *options, f"http://{address}{path}", *(["--", *arguments] if arguments else [])],
+    """A client that asks all the time, until it is interrupted."""
+    return subprocess.Popen(["wrk", "-t1", f"-d{LOAD_MAX_S}s", "--timeout", "20s", *options, f"http://{address}{path}", *(["--", *arguments] if arguments else [])],
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def fine(load):
     """Its requests, of which none failed: wrk names errors only when there are some."""
-    said, _ = load.communicate(timeout=DEADLINE_S + LOAD_S)
+    load.send_signal(signal.SIGINT)
+    said, _ = load.communicate(timeout=DEADLINE_S)
     assert load.returncode == 0, said
     assert "Socket errors" not in said and "Non-2xx" not in said, said
     return int(re.search(r"(\d+) requests in", said).group(1))
@@ -390,15 +391,19 @@ def ask_over_unix(path, is_over, statuses):
 
 
 def restart_under_load(service, address, post, statuses):
-    """Restarts as soon as each life has answered on the unix socket. The loads, which still run."""
+    """Restarts as soon as each life has answered on the unix socket. How much each of the clients has asked."""
     loads = [wrk(address, "/v1/vms?limit=5", "-c8"), wrk(address, "/v1/flavors", "-c4", "-H", "Connection: close"),
              wrk(address, "/", "-c2", "-s", str(post), arguments=["load"])]
-    for _ in range(RESTARTS):
-        seen = len(statuses)
-        eventually(lambda: len(statuses) > seen + 20, "answers of this life")
-        service.restart()
-    assert all(load.poll() is None for load in loads), "the restarts took longer than the load"
-    return loads
+    try:
+        for _ in range(RESTARTS):
+            seen = len(statuses)
+            eventually(lambda: len(statuses) > seen + 50, "answers of this life")
+            service.restart()
+        return [fine(load) for load in loads]
+    finally:
+        for load in loads:
+            load.kill()
+            load.wait()
 
 
 def test_restarts_under_load_are_not_noticed(tmp_path):
@@ -413,12 +418,11 @@ def test_restarts_under_load_are_not_noticed(tmp_path):
         local = threading.Thread(target=ask_over_unix, args=(tmp_path / "computed.sock", is_over, statuses))
         local.start()
         try:
-            loads = restart_under_load(service, address, post, statuses)
+            asked = restart_under_load(service, address, post, statuses)
         finally:
             is_over.set()
             local.join(DEADLINE_S)
-        asked = [fine(load) for load in loads]
-        assert set(statuses) == {200} and min(asked) > 0, asked
+        assert set(statuses) == {200} and min(asked) > RESTARTS, asked
         eventually(lambda: service.get("/health").json["operations_open"] == 0, "creates come to their end", 2 * DEADLINE_S)
         created = service.get("/v1/operations", kind="vm.create", status="failed").json["operations"]
         assert created == []
@@ -437,9 +441,8 @@ def test_a_connection_that_is_kept_may_ask_once_more():
         since = time.monotonic()
         service.process.send_signal(signal.SIGTERM)
         eventually(lambda: service.manager.heard("STOPPING"), "it is stopping")
-        body = json.dumps({"name": "xs", "vcpus": 1, "memory_mib": 64, "disk_gib": 1})
-        kept.request("POST", "/v1/flavors", body, {"Content-Type": "application/json"})
-        answer = kept.getresponse()
+        kept.request("POST", "/v1/keypairs", json.dumps({"name": "me"}), {"Content-Type": "application/json"})
+        answer = kept.getresponse() # core still works: the key is made by a thread of its
         assert (answer.status, answer.getheader("Connection")) == (201, "close")
         assert idle.sock.recv(1) == b""
         assert 0.5 < time.monotonic() - since < 10
