@@ -81,6 +81,8 @@ struct http_config {
     void *arg;                      /* also request_user() */
 };
 
+/* Whether an address is written as `listen` wants it. ERR_CONFIG. */
+int http_check_address(const char *address, struct err *e);
 /* What a socket that somebody else has made listens on, as `listen` would have it; malloc'ed. ERR_CONFIG: it is not for us. */
 int http_passed_address(int fd, char **out, struct err *e);
 

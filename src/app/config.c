@@ -15,6 +15,7 @@
 #include "base/ini.h"
 #include "base/ipv4.h"
 #include "base/str.h"
+#include "http/http.h"
 #include "model/quota.h"
 
 #define DEFAULT_FILE        "/etc/computed/computed.conf"
@@ -361,8 +362,7 @@ static bool is_loopback_v4(const char *address)
 
 static bool is_private(const char *address)
 {
-    return str_starts_with(address, "unix:/") || is_loopback_v4(address) || str_starts_with(address, "[::1]:") ||
-           str_starts_with(address, "localhost:");
+    return str_starts_with(address, "unix:/") || is_loopback_v4(address) || str_starts_with(address, "[::1]:");
 }
 
 static int check_public(const struct config *c, const char *address, struct err *e)
@@ -382,6 +382,8 @@ static int check_public(const struct config *c, const char *address, struct err 
 
 int config_check_address(const struct config *c, const char *address, struct err *e)
 {
+    if (http_check_address(address, e) < 0)
+        return -1;
     return is_private(address) ? 0 : check_public(c, address, e);
 }
 

@@ -96,6 +96,19 @@ static int parse_tcp(const char *address, struct addrinfo **out, struct err *e)
     return err_set(e, ERR_CONFIG, "'%s' is not an address like 127.0.0.1:8081, [::1]:8081 or unix:/path", address);
 }
 
+int http_check_address(const char *address, struct err *e)
+{
+    struct addrinfo *ai = NULL;
+    struct sockaddr_un sun;
+
+    if (str_starts_with(address, unix_prefix))
+        return parse_unix(address, &sun, e);
+    if (parse_tcp(address, &ai, e) < 0)
+        return -1;
+    freeaddrinfo(ai);
+    return 0;
+}
+
 static int socket_tcp(struct listener *l, const char *address, const struct addrinfo *ai, const struct listen_options *o,
                       struct err *e)
 {
