@@ -2,7 +2,6 @@
 #define _GNU_SOURCE /* setresuid */
 #include <errno.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +13,8 @@
 #include "child.h"
 #include "fetch.h"
 #include "file.h"
+
+#include "base/capability.h"
 
 enum { ORDERS_MAX = 64 << 10, DESCRIPTORS_MAX = 64, ARGUMENTS_MAX = 16, STACK_MAX = 2 << 20, EXIT_CONFINE = 3 };
 
@@ -65,15 +66,6 @@ static int become_nobody(gid_t group)
     return setresuid(CHILD_USER, CHILD_USER, CHILD_USER);
 }
 
-/* A user who is not root may have some all the same, as a service manager gives them, and what is started would inherit them. */
-static int drop_capabilities(void)
-{
-    struct __user_cap_header_struct mine = { .version = _LINUX_CAPABILITY_VERSION_3 };
-    static const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3];
-
-    return (int)syscall(SYS_capset, &mine, none);
-}
-
 /* After the change of user, which would undo it. A parent that died before is seen by its number. */
 static int die_with(pid_t parent)
 {
@@ -97,7 +89,8 @@ static int confine(json_t *orders, uint64_t *memory_bytes)
     if (limit(RLIMIT_CORE, 0) < 0 || limit(RLIMIT_STACK, STACK_MAX) < 0 || limit(RLIMIT_NOFILE, DESCRIPTORS_MAX) < 0 ||
         limit(RLIMIT_CPU, (uint64_t)cpu) < 0 || limit(RLIMIT_FSIZE, (uint64_t)size) < 0)
         return -1;
-    if (become_nobody((gid_t)group) < 0 || drop_capabilities() < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    /* A user who is not root may have capabilities all the same, as a service manager gives them. */
+    if (become_nobody((gid_t)group) < 0 || capability_keep(0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -1;
     return die_with(parent);
 }
