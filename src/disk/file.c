@@ -1,11 +1,16 @@
-/* disk/file: descriptors relative to folders, whole reads and writes, folders and their entries. Knows no name and no format. */
+/* disk/file: descriptors relative to folders, whole reads and writes, rights, folders and their entries. Knows no name and no
+ * format. */
 #include "file.h"
 
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "base/cleanup.h"
 
@@ -58,6 +63,28 @@ int file_write_at(int fd, const void *buf, size_t len, uint64_t offset)
         done += (size_t)n;
     }
     return 0;
+}
+
+/* For a file whose owner alone may read and write it, and that stays so for everybody else. */
+int file_keep_readable(int fd)
+{
+    const struct {
+        struct posix_acl_xattr_header header;
+        struct posix_acl_xattr_entry entries[5];
+    } acl = {
+        { htole32(POSIX_ACL_XATTR_VERSION) },
+        {
+            { htole16(ACL_USER_OBJ), htole16(ACL_READ | ACL_WRITE), htole32((uint32_t)ACL_UNDEFINED_ID) },
+            { htole16(ACL_USER), htole16(ACL_READ), htole32(geteuid()) },
+            { htole16(ACL_GROUP_OBJ), 0, htole32((uint32_t)ACL_UNDEFINED_ID) },
+            { htole16(ACL_MASK), htole16(ACL_READ), htole32((uint32_t)ACL_UNDEFINED_ID) },
+            { htole16(ACL_OTHER), 0, htole32((uint32_t)ACL_UNDEFINED_ID) },
+        },
+    };
+
+    if (geteuid() == 0 || fsetxattr(fd, "system.posix_acl_access", &acl, sizeof(acl), 0) == 0)
+        return 0;
+    return errno == ENOTSUP ? 0 : -1;
 }
 
 int dir_open_at(int dir, const char *name)

@@ -16,6 +16,10 @@ int file_open_at(int dir, const char *name);
 ssize_t file_read_at(int fd, void *buf, size_t len, uint64_t offset);
 int file_write_at(int fd, const void *buf, size_t len, uint64_t offset);
 
+/* This process's user may read the file whoever comes to own it: libvirt gives a guest's disk to QEMU's user, and does not on
+ * every file system give it back. Nothing where there are no access lists, and for root. -1 with errno. */
+int file_keep_readable(int fd);
+
 /* -1 with errno. */
 int dir_open_at(int dir, const char *name);
 /* Makes the folder unless it is there, lets others pass through it (0711: QEMU runs as a user of its own) and opens it. Does not

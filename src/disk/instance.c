@@ -53,7 +53,7 @@ static int console_make(int folder, struct err *e)
     AUTO_CLOSE int fd = -1;
 
     FAILPOINT(e, "disk.console_create.before");
-    fd = openat(folder, NAME_CONSOLE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+    fd = openat(folder, NAME_CONSOLE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0 && errno != EEXIST)
         return err_errno(e, errno, "the console log cannot be made");
     FAILPOINT(e, "disk.console_create.after");
@@ -105,6 +105,8 @@ static int overlay_fill(int folder, const struct qcow2_overlay *q, struct err *e
     fd = openat(folder, NAME_OVERLAY_TMP, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_errno(e, errno, "the VM's disk cannot be made");
+    if (file_keep_readable(fd) < 0)
+        return err_errno(e, errno, "the rights of the VM's disk cannot be set");
     if (qcow2_write_overlay(fd, q, e) < 0)
         return -1;
     FAILPOINT(e, "disk.overlay_write.after");
