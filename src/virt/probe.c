@@ -22,6 +22,7 @@
 
 enum {
     DISK_BYTES = 1024 * 1024, /* SeaBIOS boots from nothing smaller than a cylinder */
+    DIR_MODE = 0711,          /* QEMU's user passes, whatever the umask */
     LOOK_MS = 250,            /* how often the domain's state is asked for */
 };
 
@@ -123,7 +124,7 @@ static int make_disk(const char *path, struct err *e)
 
 static int make_files(struct probe *p, struct err *e)
 {
-    if (mkdir(p->dir, 0711) < 0 && errno != EEXIST)
+    if ((mkdir(p->dir, DIR_MODE) < 0 && errno != EEXIST) || chmod(p->dir, DIR_MODE) < 0)
         return err_errno(e, errno, "cannot make the probe's directory");
     sweep(p->dir);
     if (make_disk(p->disk, e) < 0)

@@ -109,19 +109,32 @@ const char *virt_uri(struct virt *v)
     return v->driver->uri(v->self);
 }
 
+/* A service manager may keep /dev/kvm from us and not from libvirt. What is not seen may have changed, so that it is like nothing
+ * that was seen before. */
+static void add_kvm(struct buf *b)
+{
+    struct stat st;
+    uuid_text unlike;
+
+    if (stat("/dev/kvm", &st) == 0) {
+        buf_addf(b, " kvm %o:%u:%u:%s", (unsigned)(st.st_mode & 07777), (unsigned)st.st_uid, (unsigned)st.st_gid,
+                 access("/dev/kvm", R_OK | W_OK) == 0 ? "rw" : "no");
+    } else if (access("/sys/class/misc/kvm", F_OK) == 0) {
+        id_uuid(unlike);
+        buf_addf(b, " kvm unseen:%s", unlike);
+    } else {
+        buf_adds(b, " kvm none");
+    }
+}
+
 int virt_host_fingerprint(struct virt *v, char **out, struct err *e)
 {
     AUTO_BUF b = { 0 };
     struct utsname name;
-    struct stat st;
 
     (void)uname(&name); /* fails for a bad address only */
     buf_addf(&b, "kernel %s", name.release);
-    if (stat("/dev/kvm", &st) == 0)
-        buf_addf(&b, " kvm %o:%u:%u:%s", (unsigned)(st.st_mode & 07777), (unsigned)st.st_uid, (unsigned)st.st_gid,
-                 access("/dev/kvm", R_OK | W_OK) == 0 ? "rw" : "no");
-    else
-        buf_adds(&b, " kvm none");
+    add_kvm(&b);
     if (v->driver->versions(v->self, &b, e) < 0)
         return -1;
     char *text = buf_take(&b);
