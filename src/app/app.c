@@ -10,6 +10,7 @@
 
 #include "authenticate.h"
 #include "guest_listen.h"
+#include "owner.h"
 #include "passed.h"
 #include "refused.h"
 #include "service.h"
@@ -121,7 +122,7 @@ static void report_unknown(void *arg, const char *path)
 static int open_state(struct app *a, struct err *e)
 {
     notify_status("opening the database");
-    if (state_open(a->config->state_dir, &a->disk, &a->store, e) < 0)
+    if (owner_become(a->config->state_dir, e) < 0 || state_open(a->config->state_dir, &a->disk, &a->store, e) < 0)
         return -1;
     return disk_scan_unknown(a->disk, report_unknown, NULL, e);
 }
@@ -267,7 +268,8 @@ static int build(struct app *a, struct err *e)
         return -1;
     xml_init();
     raise_descriptor_limit(a->config);
-    if (app_check_routes(e) < 0 || timer_new(&a->timer, e) < 0 || open_state(a, e) < 0 || make_core(a, e) < 0 ||
+    /* The state first: who its owner is not yet becomes that, before there are threads. */
+    if (app_check_routes(e) < 0 || open_state(a, e) < 0 || timer_new(&a->timer, e) < 0 || make_core(a, e) < 0 ||
         make_http(a, e) < 0)
         return -1;
     if (core_start(a->core, a->virt, e) < 0)

@@ -1,5 +1,5 @@
-/* owner: root's maintenance commands work as the user whom state_dir belongs to, as the daemon does: it must be able to read what
- * they write. Private to main and app. */
+/* owner: what root starts by hand, maintenance commands and the daemon alike, works as the user whom state_dir belongs to: that
+ * user's daemon must be able to read what they write. Private to main and app. */
 #ifndef OWNER_H
 #define OWNER_H
 
