@@ -194,6 +194,21 @@ def test_roots_command_lines_leave_nothing_of_roots(packaged, guest):
     copy.unlink()
 
 
+def test_a_daemon_that_root_starts_by_hand(packaged, guest):
+    packaged.stop()
+    packaged.is_by_hand = True
+    packaged.start()
+    status = status_of(packaged.process.pid)
+    assert set(status["Uid"].split()) | set(status["Gid"].split()) == {str(ID)}
+    assert set(status["Groups"].split()) == {str(ID), str(gid_of("libvirt"))}
+    assert {int(status[which], 16) for which in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {0, DAC_READ_SEARCH}
+    packaged.boots("guest")  # its console log can be read
+    packaged.stop()
+    packaged.is_by_hand = False
+    packaged.start()
+    assert packaged.status("guest") == "running"
+
+
 # ---- who may what ----
 def entries(state):
     """Paths relative to state_dir."""
