@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include "child.h"
+#include "fence.h"
 #include "fetch.h"
 #include "file.h"
 
@@ -90,7 +91,8 @@ static int confine(json_t *orders, uint64_t *memory_bytes)
         limit(RLIMIT_CPU, (uint64_t)cpu) < 0 || limit(RLIMIT_FSIZE, (uint64_t)size) < 0)
         return -1;
     /* A user who is not root may have capabilities all the same, as a service manager gives them. */
-    if (become_nobody((gid_t)group) < 0 || capability_keep(0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    if (become_nobody((gid_t)group) < 0 || capability_keep(0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        fence(CHILD_FILES, (size_t)files) < 0)
         return -1;
     return die_with(parent);
 }

@@ -46,7 +46,7 @@ class Traced(client.Daemon):
         """The names of what has been opened and started since that many bytes of the trace."""
         for line in self.trace.read_bytes()[since:].decode(errors="replace").splitlines():
             found = OPENED.search(line) or EXECUTED.search(line)
-            if found:
+            if found and "O_PATH" not in line:  # which names a place, and reads nothing there
                 yield found.group(1).removesuffix("(deleted)"), line
 
 

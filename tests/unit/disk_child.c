@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/landlock.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -101,6 +102,36 @@ START_TEST(inherits_no_capability)
         become_one_who_reads_everything();
     expect("grep -E '^Cap(Inh|Prm|Eff|Amb):' /proc/$$/status | tr -s '\t' ' '",
            "CapInh: 0000000000000000\nCapPrm: 0000000000000000\nCapEff: 0000000000000000\nCapAmb: 0000000000000000\n");
+}
+END_TEST
+
+static bool has_landlock(void)
+{
+    return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
+}
+
+/* What the daemon itself may, its child may not: with the same user, or with root's. */
+START_TEST(is_fenced_in)
+{
+    LAB l;
+    lab_open(&l);
+    AUTO_BUF said = { 0 };
+    int status = -1;
+
+    expect("python3 -c 'import socket; socket.socket(socket.AF_UNIX)' 2>&1 | tail -1",
+           "PermissionError: [Errno 13] Permission denied\n");
+    expect("python3 -c 'import socket; socket.socket(socket.AF_INET); print(1)'", "1\n");
+    lab_run(&l, "echo secret >secret; chmod 666 secret; echo lent >lent; chmod 666 lent; chmod 777 .");
+    AUTO_CLOSE int lent = lab_fd(&l, "lent", O_RDWR);
+    AUTO_FREE char *line =
+        str_printf("cd /; cat %s/secret; echo x >%s/secret; echo x >%s/made; cat %s/lent; echo x >/proc/self/fd/5; cat %s/lent",
+                   l.dir, l.dir, l.dir, l.dir, l.dir);
+    ck_assert_int_eq(run(line, &lent, 1, &status, &said), 0);
+    if (has_landlock()) {
+        lab_run(&l, "grep -qx secret secret && test ! -e made && grep -qx x lent");
+        ck_assert_ptr_null(strstr(said.data, "secret\n"));
+        ck_assert_ptr_nonnull(strstr(said.data, "lent\nx\n"));
+    }
 }
 END_TEST
 
@@ -219,5 +250,5 @@ START_TEST(only_the_daemon_starts_it)
 }
 END_TEST
 
-TRANSFER_MAIN("disk_child", has_nothing_but_its_orders, is_nobody, inherits_no_capability, finds_its_files,
+TRANSFER_MAIN("disk_child", has_nothing_but_its_orders, is_nobody, inherits_no_capability, is_fenced_in, finds_its_files,
               is_ended_by_its_limits, long_lines_and_silence, absent_programs, ends_with_the_daemon, only_the_daemon_starts_it)
