@@ -48,7 +48,7 @@ typedef void virt_event_fn(void *arg, enum virt_event_kind kind, const char *id)
 
 struct virt_config {
     /* "qemu:///system", "qemu:///session", "test:///default", "fake:///absolute/dir"; NULL or "": system when it opens
-     * read-write, else, unless we are root, session. */
+     * read-write, else session, unless we are root or a service. */
     const char *uri;
     const char *template_dir;
     const char *state_dir;       /* a destructive verb wants a disk path below it; the probe's files lie in state_dir/probe */

@@ -53,7 +53,7 @@ static const struct key keys[] = {
     { "state_dir", KEY_STRING, AT(state_dir), "/var/lib/computed", NULL, 0, 0,
       "database, images and disks; QEMU's user must reach it" },
     { "libvirt_uri", KEY_STRING, AT(libvirt_uri), "", NULL, 0, 0,
-      "empty: qemu:///system when it opens read-write, else qemu:///session" },
+      "empty: qemu:///system when it opens read-write, else, for a person (uid 1000 and above), qemu:///session" },
     { "virt_type", KEY_WORD, AT(virt_type), "auto", virt_words, 0, 0, "auto proves by running a guest; kvm and qemu insist" },
     { "auth", KEY_WORD, AT(auth), "none", auth_words, 0, 0,
       "none: everybody who reaches the address is the administrator; token: who has a token (computed init, computectl login)" },

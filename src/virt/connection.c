@@ -179,12 +179,18 @@ static int watch_for_loss(struct connection *c, virConnectPtr connect)
     return virConnectRegisterCloseCallback(connect, on_lost, c, NULL);
 }
 
-/* qemu:///session as root would be another world than the one that is about to come up again. */
+enum { FIRST_PERSON = 1000 }; /* Debian's: root and services have lower numbers */
+
+bool connection_may_be_session(void)
+{
+    return geteuid() >= FIRST_PERSON;
+}
+
 static virConnectPtr open_any(const char *wanted, const char **uri)
 {
     *uri = wanted[0] ? wanted : "qemu:///system";
     virConnectPtr connect = CALL(virConnectOpen, *uri);
-    if (connect || wanted[0] || geteuid() == 0)
+    if (connect || wanted[0] || !connection_may_be_session())
         return connect;
     *uri = "qemu:///session";
     return CALL(virConnectOpen, *uri);

@@ -49,6 +49,9 @@ void connection_free(struct connection *c); /* drops a reference; NULL is fine *
  */
 int connection_get(struct connection *c, virConnectPtr *out, struct err *e);
 int connection_wait(struct connection *c, int64_t timeout_ms, struct err *e);
+/* Whether qemu:///session may stand in for a qemu:///system that does not open: for a person. To a service it would be another
+ * world than the one that is about to come up again, and libvirt would start it. */
+bool connection_may_be_session(void);
 /* Whether this libvirt has the security model "dac", which gives a guest's files to QEMU's user (in session mode it has not).
  * `connect` is from connection_get; asked once, then remembered until libvirt is lost. */
 int connection_has_dac(struct connection *c, virConnectPtr connect, bool *out, struct err *e);

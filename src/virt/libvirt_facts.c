@@ -40,7 +40,7 @@ static int open_reader(const char *wanted, struct virt_facts *to, virConnectPtr 
 
     virSetErrorFunc(NULL, keep_quiet);
     virConnectPtr connect = CALL(virConnectOpenReadOnly, uri);
-    if (!connect && !wanted[0] && geteuid() != 0) {
+    if (!connect && !wanted[0] && connection_may_be_session()) {
         uri = "qemu:///session";
         connect = CALL(virConnectOpenReadOnly, uri);
     }

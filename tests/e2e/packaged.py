@@ -9,7 +9,7 @@ import private_libvirt
 from client import BINARY, ROOT
 from machine import Machine
 
-ID = 64991  # of user and group computed
+ID = 899  # of user and group computed: a service's, below 1000
 NOBODY = 65534
 CAPABILITIES = "-all,+dac_read_search"
 SANDBOX = ROOT / "tests" / "lib" / "sandbox.sh"
@@ -99,6 +99,10 @@ class Packaged(Machine):
             os.chown(directory / folder, ID, ID)
         super().__init__(directory, listen=f"127.0.0.1:0,unix:{self.socket}", template_dir=directory / "templates", auth="token",
                          admin_group="computed", import_allow="127.0.0.0/8", **settings)
+
+    def environment(self):
+        """A service manager says so of the user."""
+        return {k: v for k, v in super().environment().items() if not k.startswith("XDG_")} | {"HOME": str(self.state), "USER": "computed"}
 
     def program(self):
         if self.is_by_hand:

@@ -13,6 +13,7 @@ import uuid
 
 import pytest
 
+import private_libvirt
 from guest import Key, address
 from machine import BOOT_S, domain_state, eventually, qemu_img
 from packaged import ID, NOBODY, Packaged, as_user, gid_of, host
@@ -109,6 +110,20 @@ def test_a_restart_with_a_running_guest(packaged, guest, key):
     assert packaged.status("guest") == "running"
     assert key.run(address(guest), "echo here") == "here"
     packaged.boots("guest")
+
+
+def test_a_start_before_libvirt(packaged, guest):
+    """No other libvirt takes its place meanwhile: libvirt would start one for this user, in which the guests are not."""
+    packaged.stop()
+    private_libvirt.end("libvirtd")
+    packaged.settings["libvirt_uri"] = ""
+    packaged.start()
+    assert packaged.get("/health").json["status"] != "healthy"
+    assert packaged.get("/v1/vms").json["stale"]
+    private_libvirt.start("libvirtd")
+    eventually(lambda: not packaged.get("/v1/vms").json["stale"], "libvirt answers")
+    assert packaged.status("guest") == "running"
+    assert [path for path in entries(packaged.state) if ".config" in path or ".cache" in path] == []
 
 
 def test_power_and_an_image_of_the_disk(packaged):
