@@ -49,6 +49,11 @@ enum vm_status vm_task_status(
     enum vm_task t,
     enum vm_status now); /* the transient status that the task shows; `now` for pause, resume, suspend, image and none */
 
+/* What the host's shutdown took from a VM, and is to be given back to it. Ends as soon as the guest is on again. */
+enum vm_restore { VM_RESTORE_NONE, VM_RESTORE_RUNNING, VM_RESTORE_PAUSED, VM_RESTORE_COUNT };
+const char *vm_restore_to_string(enum vm_restore r);             /* "running"; NULL for none */
+int vm_restore_from_string(const char *s, enum vm_restore *out); /* NULL is VM_RESTORE_NONE; -1 when unknown */
+
 /* Why a VM is in error and what a person can do. */
 struct fault {
     char *code;    /* a word of err_code_word(); NULL: no fault */
@@ -86,6 +91,7 @@ struct vm {
     bool is_name_unique;   /* made by a front door whose names are unique */
     int64_t expires_at_ms; /* wall time at which it deletes itself; 0: never */
     int64_t ready_at_ms;   /* when the guest first said that it is up; 0: not yet */
+    enum vm_restore restores_to;
     struct fault fault;
     int64_t observed_at_ms; /* wall time of the last word from libvirt; 0: never */
     int64_t created_at_ms;

@@ -20,8 +20,8 @@ struct job_filter {
 /* Newest first. */
 int store_job_list(struct txn *t, const struct job_filter *f, struct job_list *out, bool *has_more, struct err *e);
 
-/* The oldest pending job that may start now (its `after` has ended, not_before has passed) becomes running: compare-and-set.
- * *out is NULL when there is none; *next_ms is then the wall time at which one may become due, or 0. */
+/* The pending job that was submitted first of those that may start now (its `after` has ended, not_before has passed) becomes
+ * running: compare-and-set. *out is NULL when there is none; *next_ms is then the wall time at which one may become due, or 0. */
 int store_job_claim(struct txn *t, struct job **out, int64_t *next_ms, struct err *e);
 /* Writes step, direction, progress, deadline and attempts of a running job. */
 int store_job_progress(struct txn *t, const struct job *j, struct err *e);

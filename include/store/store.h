@@ -42,7 +42,8 @@ void store_hurry(void);
 int txn_commit(struct txn *t, struct err *e); /* after a failure nothing of it has happened */
 void txn_free(struct txn *t);                 /* rolls back what was not committed */
 DEFINE_AUTO(txn, txn_free)
-/* Calls fn(arg) after a successful commit, outside the store's locks; when it is rolled back, never. At most 16 a transaction. */
+/* Calls fn(arg) after a successful commit, outside the store's locks; when it is rolled back, never. Asked for
+ * twice, the same call is made once: a transaction may submit many jobs. At most 16 different ones. */
 typedef void txn_fn(void *arg);
 int txn_after_commit(struct txn *t, txn_fn *fn, void *arg, struct err *e);
 

@@ -50,6 +50,7 @@ struct vm_settled {
     const char *fault_message;
     const char *fault_detail;
     int64_t observed_at_ms; /* wall time of libvirt's word on it; 0: libvirt has not been asked */
+    bool gives_up_restore;  /* whoever cancels a start does not want it after the host's next start either */
 };
 /* Ends the task that `job` holds. ERR_CONFLICT when the VM is held by another job. */
 int store_vm_settle(struct txn *t, const char *id, const char *job, const struct vm_settled *now, struct err *e);
@@ -64,6 +65,27 @@ int store_vm_delete(struct txn *t, const char *id, struct err *e);
 int store_vm_set_locked(struct txn *t, const char *id, bool is_locked, struct err *e);
 /* *is_first is false when it was ready already: nothing is written then. */
 int store_vm_set_ready(struct txn *t, const char *id, int64_t at_ms, bool *is_first, struct err *e);
+int store_vm_set_restore(struct txn *t, const char *id, enum vm_restore to, struct err *e);
+
+/* Those that the host's shutdown and start are about, in batches that a short transaction can work on. */
+enum { VM_BATCH_MAX = 64 };
+struct vm_place { /* in the order of age */
+    int64_t created_at_ms;
+    uuid_text id;
+};
+struct vm_batch {
+    struct vm_list list;
+    bool has_more;
+};
+static inline void vm_batch_done(struct vm_batch *b)
+{
+    vm_list_done(&b->list);
+}
+#define AUTO_VM_BATCH __attribute__((cleanup(vm_batch_done))) struct vm_batch
+/* VMs that are on, or may be when their task ends, and that no delete holds; newest first. behind NULL: from the beginning. */
+int store_vm_list_on(struct txn *t, const struct vm_place *behind, struct vm_batch *out, struct err *e);
+/* Those that have something to get back, and that no delete holds; oldest first. */
+int store_vm_list_to_restore(struct txn *t, const struct vm_place *behind, struct vm_batch *out, struct err *e);
 /* The ids of running VMs that are not ready and were created after since_ms, at most `max`; caller frees *out with free(). */
 int store_vm_list_unready(struct txn *t, int64_t since_ms, size_t max, uuid_text **out, size_t *count, struct err *e);
 /* The VM that expires next and that no lock and no delete holds; *out is NULL when none does. */

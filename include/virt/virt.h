@@ -132,6 +132,9 @@ int virt_agent_is_connected(struct virt *v, const char *id, bool *out, struct er
 int virt_undefine(struct virt *v, const char *id, struct err *e);
 /* Fine when it runs; from a managed save when there is one. */
 int virt_start(struct virt *v, const char *id, struct err *e);
+/* The same, but it comes to be paused before it has run a single instruction (where the driver can do that; else it is paused
+ * at once). Fine when it is paused or runs. */
+int virt_start_paused(struct virt *v, const char *id, struct err *e);
 /* Powers off at once; fine when it does not run, or is not there. */
 int virt_destroy(struct virt *v, const char *id, struct err *e);
 /* Asks the guest (ACPI) and returns at once; fine when it does not run. */

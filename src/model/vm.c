@@ -34,6 +34,27 @@ int vm_task_from_string(const char *s, enum vm_task *out)
     return 0;
 }
 
+static const char *const restore_names[VM_RESTORE_COUNT] = {
+    [VM_RESTORE_NONE] = NULL,
+    [VM_RESTORE_RUNNING] = "running",
+    [VM_RESTORE_PAUSED] = "paused",
+};
+
+const char *vm_restore_to_string(enum vm_restore r)
+{
+    return restore_names[r];
+}
+
+int vm_restore_from_string(const char *s, enum vm_restore *out)
+{
+    int i = s ? table_find(restore_names, VM_RESTORE_COUNT, s) : VM_RESTORE_NONE;
+
+    if (i < 0)
+        return -1;
+    *out = (enum vm_restore)i;
+    return 0;
+}
+
 enum vm_status vm_task_status(enum vm_task t, enum vm_status now)
 {
     switch (t) {

@@ -104,8 +104,8 @@ static const char *const job_sql[JOB_STMT_COUNT] = {
     [JOB_LIST_BY_TARGET] = "SELECT " JOB_COLUMNS " FROM job WHERE target = ?3" JOB_PAGE,
     [JOB_CLAIM] =
         "UPDATE job SET status = 'running', started_at_ms = iif(started_at_ms = 0, ?1, started_at_ms), updated_at_ms = ?1"
-        " WHERE id = (SELECT id FROM job WHERE status = 'pending' AND " IS_DUE " AND " PREDECESSOR_HAS_ENDED
-        " ORDER BY created_at_ms, id LIMIT 1) RETURNING " JOB_COLUMNS,
+        " WHERE id = (SELECT id FROM job INDEXED BY job_pending WHERE status = 'pending' AND " IS_DUE
+        " AND " PREDECESSOR_HAS_ENDED " ORDER BY rowid LIMIT 1) RETURNING " JOB_COLUMNS,
     [JOB_NEXT_DUE] = "SELECT coalesce(min(not_before_ms), 0) FROM job WHERE status = 'pending' AND " PREDECESSOR_HAS_ENDED,
     [JOB_PROGRESS] = "UPDATE job SET step = ?2, direction = ?3, progress = ?4, attempts = ?5, deadline_boot_ms = ?6,"
                      " deadline_boot_id = ?7, updated_at_ms = ?8 WHERE id = ?1 AND status = 'running'",

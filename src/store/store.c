@@ -286,6 +286,9 @@ int txn_commit(struct txn *t, struct err *e)
 
 int txn_after_commit(struct txn *t, txn_fn *fn, void *arg, struct err *e)
 {
+    for (int i = 0; i < t->hook_count; i++)
+        if (t->hooks[i].fn == fn && t->hooks[i].arg == arg)
+            return 0;
     if (t->hook_count == TXN_HOOK_MAX)
         return err_set(e, ERR_INTERNAL, "more than %d calls wait for one commit", TXN_HOOK_MAX);
     t->hooks[t->hook_count++] = (struct txn_hook){ fn, arg };

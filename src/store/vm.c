@@ -12,6 +12,7 @@
 
 DEFINE_WORDS(vm_status);
 DEFINE_WORDS(vm_task);
+DEFINE_WORDS(vm_restore);
 
 static const struct column vm_columns[] = {
     COLUMN(COLUMN_CHARS, vm, id),
@@ -37,6 +38,7 @@ static const struct column vm_columns[] = {
     COLUMN(COLUMN_BOOL, vm, is_name_unique),
     COLUMN(COLUMN_I64, vm, expires_at_ms),
     COLUMN(COLUMN_I64, vm, ready_at_ms),
+    COLUMN_OF_WORDS(vm_restore_words, vm, restores_to),
     COLUMN(COLUMN_STRING, vm, fault.code),
     COLUMN(COLUMN_STRING, vm, fault.message),
     COLUMN(COLUMN_STRING, vm, fault.detail),
@@ -69,6 +71,9 @@ enum {
     VM_DELETE,
     VM_SET_LOCKED,
     VM_SET_READY,
+    VM_SET_RESTORE,
+    VM_LIST_ON,
+    VM_LIST_TO_RESTORE,
     VM_LIST_UNREADY,
     VM_NEXT_EXPIRING,
     VM_HAS_HOSTNAME,
@@ -80,11 +85,13 @@ enum {
 #define VM_PAGE                                                                                                                  \
     " AND (?1 IS NULL OR project = ?1) AND (?3 IS NULL OR status = ?3) AND (created_at_ms, id) > (?4, ?5)"                       \
     " ORDER BY created_at_ms, id LIMIT ?6"
-#define VM_CHANGED "row_version = next_vm_version(), updated_at_ms = "
+/* A guest that is on has got back what the host's shutdown took. */
+#define VM_KEEPS(is_given_up) "iif(?3 IN ('running', 'paused') OR " is_given_up ", NULL, restores_to)"
+#define VM_CHANGED            "row_version = next_vm_version(), updated_at_ms = "
 
 static const char *const vm_sql[VM_STMT_COUNT] = {
     [VM_INSERT] = "INSERT INTO vm (" VM_COLUMNS
-                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [VM_NAME_IS_BORNE] = "SELECT 1 FROM vm WHERE name = ?1 AND project = ?2 AND id <> ?3 LIMIT 1",
     [VM_EXISTS] = "SELECT 1 FROM vm WHERE id = ?1",
     [VM_GET] = "SELECT " VM_COLUMNS " FROM vm WHERE id = lower(?1) AND (?2 IS NULL OR project = ?2)",
@@ -100,10 +107,11 @@ static const char *const vm_sql[VM_STMT_COUNT] = {
                 " WHERE id = ?1 AND row_version = ?2 AND task IS NULL",
     [VM_TAKE_OVER] = "UPDATE vm SET task = ?3, status = ?4, job = ?5, " VM_CHANGED "?6 WHERE id = ?1 AND row_version = ?2",
     [VM_SETTLE] = "UPDATE vm SET task = NULL, job = NULL, status = ?3, status_reason = ?4, fault_code = ?5, fault_message = ?6,"
-                  " fault_detail = ?7, observed_at_ms = max(observed_at_ms, ?9), " VM_CHANGED "?8 WHERE id = ?1 AND job = ?2",
-    [VM_OBSERVE] =
-        "UPDATE vm SET status = ?3, status_reason = ?4, fault_code = ?5, fault_message = ?6, fault_detail = ?7,"
-        " observed_at_ms = max(observed_at_ms, ?9), " VM_CHANGED "?8 WHERE id = ?1 AND row_version = ?2 AND task IS NULL",
+                  " fault_detail = ?7, observed_at_ms = max(observed_at_ms, ?9), restores_to = " VM_KEEPS(
+                      "?10") ", " VM_CHANGED "?8 WHERE id = ?1 AND job = ?2",
+    [VM_OBSERVE] = "UPDATE vm SET status = ?3, status_reason = ?4, fault_code = ?5, fault_message = ?6, fault_detail = ?7,"
+                   " observed_at_ms = max(observed_at_ms, ?9), restores_to = " VM_KEEPS(
+                       "?10") ", " VM_CHANGED "?8 WHERE id = ?1 AND row_version = ?2 AND task IS NULL",
     [VM_CHANGE] = "UPDATE vm SET name = coalesce(?3, name), metadata = coalesce(?4, metadata), tags = coalesce(?5, tags),"
                   " autostart = coalesce(?7, autostart), expires_at_ms = coalesce(?8, expires_at_ms), " VM_CHANGED
                   "?6 WHERE id = ?1 AND row_version = ?2",
@@ -112,6 +120,12 @@ static const char *const vm_sql[VM_STMT_COUNT] = {
     [VM_DELETE] = "DELETE FROM vm WHERE id = ?1",
     [VM_SET_LOCKED] = "UPDATE vm SET is_locked = ?2, " VM_CHANGED "?3 WHERE id = ?1",
     [VM_SET_READY] = "UPDATE vm SET ready_at_ms = ?2, " VM_CHANGED "?3 WHERE id = ?1 AND ready_at_ms = 0",
+    [VM_SET_RESTORE] = "UPDATE vm SET restores_to = ?2, " VM_CHANGED "?3 WHERE id = ?1",
+    [VM_LIST_ON] = "SELECT " VM_COLUMNS " FROM vm WHERE (status IN ('running', 'paused', 'pending', 'starting', 'stopping',"
+                   " 'rebooting') OR task = 'vm.resume') AND (created_at_ms, id) < (?1, ?2)"
+                   " ORDER BY created_at_ms DESC, id DESC LIMIT ?3",
+    [VM_LIST_TO_RESTORE] = "SELECT " VM_COLUMNS " FROM vm WHERE restores_to IS NOT NULL AND status <> 'deleting'"
+                           " AND (created_at_ms, id) > (?1, ?2) ORDER BY created_at_ms, id LIMIT ?3",
     /* The youngest first: a guest that never says a word is not to keep the others from being heard. */
     [VM_LIST_UNREADY] = "SELECT id FROM vm WHERE created_at_ms > ?1 AND status = 'running' AND ready_at_ms = 0"
                         " ORDER BY created_at_ms DESC, id DESC LIMIT ?2",
@@ -322,7 +336,7 @@ static int write_settled(struct txn *t, int index, const char *id, struct value 
 
     BIND(st, value_text(id), holder, value_text(vm_status_to_string(now->status)), value_text(now->reason),
          value_text(now->fault_code), value_text(now->fault_message), value_text(now->fault_detail), value_int(clock_wall_ms()),
-         value_int(now->observed_at_ms));
+         value_int(now->observed_at_ms), value_int(now->gives_up_restore));
     if (stmt_run(st, e) < 0)
         return -1;
     return stmt_changes(st) == 1 ? 0 : lost(t, id, ERR_CONFLICT, "the VM has changed meanwhile", e);
@@ -429,6 +443,51 @@ int store_vm_set_ready(struct txn *t, const char *id, int64_t at_ms, bool *is_fi
     FAILPOINT(e, "store.vm_set_ready.after");
     *is_first = rc == 1;
     return 0;
+}
+
+static int set_restore(struct txn *t, const char *id, enum vm_restore to, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, VM_SET_RESTORE);
+
+    BIND(st, value_text(id), value_text(vm_restore_to_string(to)), value_int(clock_wall_ms()));
+    if (stmt_run(st, e) < 0)
+        return -1;
+    return stmt_changes(st) == 1 ? 0 : noun_not_found(&vm_noun, id, e);
+}
+
+int store_vm_set_restore(struct txn *t, const char *id, enum vm_restore to, struct err *e)
+{
+    FAILPOINT(e, "store.vm_set_restore.before");
+    if (set_restore(t, id, to, e) < 0)
+        return -1;
+    FAILPOINT(e, "store.vm_set_restore.after");
+    return 0;
+}
+
+static int list_behind(struct txn *t, int index, const struct vm_place *behind, struct vm_batch *out, struct err *e)
+{
+    AUTO_STMT st = stmt_use(t, STMT_VM, index);
+    struct page page;
+
+    BIND(st, value_int(behind->created_at_ms), value_text(behind->id), page_limit(VM_BATCH_MAX));
+    if (page_read(st, &vm_type, VM_BATCH_MAX, &page, e) < 0)
+        return -1;
+    *out = (struct vm_batch){ .list = { (struct vm **)page.items, page.count }, .has_more = page.has_more };
+    return 0;
+}
+
+int store_vm_list_on(struct txn *t, const struct vm_place *behind, struct vm_batch *out, struct err *e)
+{
+    static const struct vm_place beginning = { .created_at_ms = INT64_MAX };
+
+    return list_behind(t, VM_LIST_ON, behind ? behind : &beginning, out, e);
+}
+
+int store_vm_list_to_restore(struct txn *t, const struct vm_place *behind, struct vm_batch *out, struct err *e)
+{
+    static const struct vm_place beginning = { .created_at_ms = INT64_MIN };
+
+    return list_behind(t, VM_LIST_TO_RESTORE, behind ? behind : &beginning, out, e);
 }
 
 int store_vm_list_unready(struct txn *t, int64_t since_ms, size_t max, uuid_text **out, size_t *count, struct err *e)

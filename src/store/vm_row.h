@@ -6,7 +6,7 @@
 
 #define VM_COLUMNS                                                                                                               \
     "id, name, hostname, project, status, status_reason, task, job, flavor, vcpus, memory_mib, disk_gib, image, image_name, "    \
-    "image_ref, metadata, tags, keypair, autostart, is_locked, is_name_unique, expires_at_ms, ready_at_ms, "                     \
+    "image_ref, metadata, tags, keypair, autostart, is_locked, is_name_unique, expires_at_ms, ready_at_ms, restores_to, "        \
     "fault_code, fault_message, fault_detail, observed_at_ms, created_at_ms, updated_at_ms, row_version"
 extern const struct row_type *const vm_row_type;
 

@@ -22,7 +22,7 @@ enum {
 /* In the place of VM_COLUMNS. */
 #define AS_VM                                                                                                                    \
     "id, name, NULL, project, 'deleting', NULL, NULL, NULL, flavor, vcpus, memory_mib, disk_gib, image, NULL, NULL, metadata, "  \
-    "'[]', NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, created_at_ms, terminated_at_ms, 0"
+    "'[]', NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, created_at_ms, terminated_at_ms, 0"
 #define IS_GONE "NOT EXISTS (SELECT 1 FROM vm WHERE vm.id = vm_tombstone.id)"
 /* The two halves of a page; either index, on (created_at_ms, id) or on (project, created_at_ms, id), has its half in order. */
 #define LIVING(which) " FROM vm WHERE " which " AND (?2 IS NULL OR instr(?2, ' ' || status || ' ') > 0)"

@@ -211,6 +211,25 @@ int libvirt_start(void *self, const char *id, struct err *e)
     return unless(f.domain, is_active, "the hypervisor could not start the VM; its reason is in the daemon's log", e);
 }
 
+/* Drivers that cannot start a guest paused pause it as soon as it runs. */
+static int create_paused(virDomainPtr domain)
+{
+    if (CALL(virDomainCreateWithFlags, domain, VIR_DOMAIN_START_PAUSED) == 0)
+        return 0;
+    return is_flag_refused(libvirt_last_code()) && CALL(virDomainCreate, domain) == 0 ? CALL(virDomainSuspend, domain) : -1;
+}
+
+int libvirt_start_paused(void *self, const char *id, struct err *e)
+{
+    AUTO_FOUND f = { 0 };
+
+    if (libvirt_find_ours(self, id, &f, e) < 0)
+        return -1;
+    if (create_paused(f.domain) == 0)
+        return 0;
+    return unless(f.domain, is_active, "the hypervisor could not start the VM; its reason is in the daemon's log", e);
+}
+
 static int destroy_ours(struct libvirt *l, const char *id, struct err *e)
 {
     AUTO_FOUND f = { 0 };

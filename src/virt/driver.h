@@ -26,7 +26,7 @@ struct virt_driver {
     int (*probe)(void *self, const struct virt_accel *accel, int64_t timeout_ms, struct err *e);
     int (*define)(void *self, const struct virt_domain *d, struct err *e);
     int (*rename)(void *self, const char *id, const char *name, struct err *e);
-    virt_verb_fn *undefine, *start, *destroy, *shutdown, *reboot, *reset, *pause, *resume, *suspend;
+    virt_verb_fn *undefine, *start, *start_paused, *destroy, *shutdown, *reboot, *reset, *pause, *resume, *suspend;
     int (*set_autostart)(void *self, const char *id, bool autostart, struct err *e);
     int (*agent_is_connected)(void *self, const char *id, bool *out, struct err *e);
     /* virt/network.h */

@@ -51,7 +51,7 @@ static bool has_networks(struct fake *f, const json_t *record)
     return true;
 }
 
-static int change_start(struct fake *f, json_t *record, bool *is_changed, struct err *e)
+static int power_up(struct fake *f, json_t *record, struct virt_state to, bool *is_changed, struct err *e)
 {
     const char *seed = fake_record_string(record, "seed");
 
@@ -62,7 +62,17 @@ static int change_start(struct fake *f, json_t *record, bool *is_changed, struct
     if (!has_networks(f, record))
         return refuse(e, "a network is not active");
     (void)json_object_del(record, "managed_save");
-    return set_power(record, VIRT_RUNNING, NULL, is_changed, e);
+    return set_power(record, to.power, to.reason, is_changed, e);
+}
+
+static int change_start(struct fake *f, json_t *record, bool *is_changed, struct err *e)
+{
+    return power_up(f, record, (struct virt_state){ VIRT_RUNNING, NULL }, is_changed, e);
+}
+
+static int change_start_paused(struct fake *f, json_t *record, bool *is_changed, struct err *e)
+{
+    return power_up(f, record, (struct virt_state){ VIRT_PAUSED, "user" }, is_changed, e);
 }
 
 static int change_destroy(struct fake *f, json_t *record, bool *is_changed, struct err *e)
@@ -131,6 +141,11 @@ static int change(struct fake *f, const char *id, change_fn *fn, struct err *e)
 static int fake_start(void *self, const char *id, struct err *e)
 {
     return change(self, id, change_start, e);
+}
+
+static int fake_start_paused(void *self, const char *id, struct err *e)
+{
+    return change(self, id, change_start_paused, e);
 }
 
 static int fake_destroy(void *self, const char *id, struct err *e)
@@ -291,6 +306,7 @@ const struct virt_driver virt_driver_fake = {
     .rename = fake_rename,
     .undefine = fake_undefine,
     .start = fake_start,
+    .start_paused = fake_start_paused,
     .destroy = fake_destroy,
     .shutdown = fake_shutdown,
     .reboot = fake_reboot,

@@ -94,6 +94,7 @@ const struct virt_driver virt_driver_libvirt = {
     .rename = libvirt_rename,
     .undefine = libvirt_undefine,
     .start = libvirt_start,
+    .start_paused = libvirt_start_paused,
     .destroy = libvirt_destroy,
     .shutdown = libvirt_shutdown,
     .reboot = libvirt_reboot,

@@ -25,8 +25,8 @@ struct libvirt {
 int libvirt_define(void *self, const struct virt_domain *d, struct err *e);
 int libvirt_rename(void *self, const char *id, const char *name, struct err *e);
 int libvirt_set_autostart(void *self, const char *id, bool autostart, struct err *e);
-virt_verb_fn libvirt_undefine, libvirt_start, libvirt_destroy, libvirt_shutdown, libvirt_reboot, libvirt_reset, libvirt_pause,
-    libvirt_resume, libvirt_suspend;
+virt_verb_fn libvirt_undefine, libvirt_start, libvirt_start_paused, libvirt_destroy, libvirt_shutdown, libvirt_reboot,
+    libvirt_reset, libvirt_pause, libvirt_resume, libvirt_suspend;
 
 /* ---- guest_call.c ---- */
 struct guest_ask {

@@ -190,6 +190,7 @@ int virt_rename(struct virt *v, const char *id, const char *name, struct err *e)
 
 PLAIN_VERB(undefine)
 PLAIN_VERB(start)
+PLAIN_VERB(start_paused)
 PLAIN_VERB(destroy)
 PLAIN_VERB(shutdown)
 PLAIN_VERB(reboot)

@@ -298,6 +298,24 @@ START_TEST(suspends_and_goes_on)
 }
 END_TEST
 
+/* Off before, or with a managed save. */
+START_TEST(starts_paused)
+{
+    define();
+    for (int i = 0; i < 2; i++) {
+        unit_ok(virt_start_paused(w.v, w.id, &e));
+        unit_ok(virt_start_paused(w.v, w.id, &e));
+        ck_assert_int_eq(power(), VIRT_PAUSED);
+        ck_assert_int_eq(surveyed_power(), VIRT_PAUSED);
+        unit_ok(virt_resume(w.v, w.id, &e));
+        ck_assert_int_eq(power(), VIRT_RUNNING);
+        unit_ok(virt_suspend(w.v, w.id, &e));
+    }
+    unit_ok(virt_undefine(w.v, w.id, &e));
+    unit_fails(virt_start_paused(w.v, w.id, &e), ERR_DOMAIN_MISSING);
+}
+END_TEST
+
 START_TEST(notices_a_managed_save)
 {
     define_and_start();
@@ -486,6 +504,7 @@ static TCase *case_of(const struct subject *s, void (*set_up_subject)(void))
         leaves_the_image_its_owner,
         starts_by_itself_when_told_to,
         suspends_and_goes_on,
+        starts_paused,
         notices_a_managed_save,
         shuts_down,
         wakes_who_waits_and_tells_the_listener,

@@ -97,6 +97,7 @@ EFFECTS = {
     "store_vm_delete": ["store.vm_delete"],
     "store_vm_set_locked": ["store.vm_set_locked"],
     "store_vm_set_ready": ["store.vm_set_ready"],
+    "store_vm_set_restore": ["store.vm_set_restore"],
     "store_vm_seed_insert": ["store.vm_seed_insert"],
     "virt_probe": ["virt.probe"],
     "virt_define": ["virt.define"],
@@ -105,6 +106,7 @@ EFFECTS = {
     "virt_suspend": ["virt.suspend"],
     "virt_undefine": ["virt.undefine"],
     "virt_start": ["virt.start"],
+    "virt_start_paused": ["virt.start_paused"],
     "virt_destroy": ["virt.destroy"],
     "virt_shutdown": ["virt.shutdown"],
     "virt_reboot": ["virt.reboot"],
@@ -130,6 +132,7 @@ HARMLESS = set("""
     store_role_list store_role_mask store_role_assignments store_role_count_administrators store_token_get store_token_list
     store_token_grant store_token_grant_by_id token_grant_done store_identity_version store_project_default store_project_name store_idempotency_find store_close store_check txn_read txn_write txn_write_within txn_free
     txn_after_commit store_writing_ms store_vm_version store_vm_get store_vm_resolve store_vm_list store_vm_states store_vm_list_unready store_vm_next_expiring
+    store_vm_list_on store_vm_list_to_restore
     store_audit_list store_event_list store_event_range store_on_events store_quota_limits store_quota_used store_vm_has_hostname store_vm_promises store_vm_count_by_image store_vm_tombstone_get store_vm_page store_vm_seed_get
     virt_describe virt_description_done domain_xml_build domain_xml_name domain_xml_tag virt_facts_read virt_facts_free virt_facts_domain
     virt_facts_network virt_has_bridges virt_network_cidrs network_xml_build network_xml_filter network_xml_same_filter network_xml_name

@@ -9,6 +9,7 @@ START_TEST(words_come_back)
 {
     enum vm_status status = VM_STATUS_COUNT;
     enum vm_task task = VM_TASK_COUNT;
+    enum vm_restore restore = VM_RESTORE_COUNT;
 
     for (int i = 0; i < VM_STATUS_COUNT; i++) {
         ck_assert_int_eq(vm_status_from_string(vm_status_to_string((enum vm_status)i), &status), 0);
@@ -18,6 +19,12 @@ START_TEST(words_come_back)
         ck_assert_int_eq(vm_task_from_string(vm_task_to_string((enum vm_task)i), &task), 0);
         ck_assert_int_eq(task, i);
     }
+    for (int i = 0; i < VM_RESTORE_COUNT; i++) {
+        ck_assert_int_eq(vm_restore_from_string(vm_restore_to_string((enum vm_restore)i), &restore), 0);
+        ck_assert_int_eq(restore, i);
+    }
+    ck_assert_ptr_null(vm_restore_to_string(VM_RESTORE_NONE));
+    ck_assert_int_eq(vm_restore_from_string("stopped", &restore), -1);
     ck_assert_ptr_null(vm_task_to_string(VM_TASK_NONE));
     ck_assert_int_eq(vm_task_from_string("vm.dance", &task), -1);
     ck_assert_int_eq(vm_status_from_string("dancing", &status), -1);

@@ -199,7 +199,7 @@ START_TEST(a_claim_reads_pending_jobs_only)
         char *plan = strstr(table->sql[i], "RETURNING") ? plan_of(db, table->sql[i]) : NULL;
 
         if (plan && ++claims)
-            ck_assert_msg(strstr(plan, "SCAN job USING INDEX job_pending") && !strstr(plan, "TEMP"), "%s", plan);
+            ck_assert_msg(strstr(plan, "SEARCH job USING INDEX job_pending") && !strstr(plan, "TEMP"), "%s", plan);
         free(plan);
     }
     ck_assert_int_eq(claims, 1);

@@ -413,14 +413,18 @@ END_TEST
 
 START_TEST(hooks_are_bounded)
 {
-    int one = 1;
+    int ones[17];
     struct txn *t;
 
     lab_open_memory();
     t = lab_write();
-    for (int i = 0; i < 16; i++)
-        unit_ok(txn_after_commit(t, count_hook, &one, &e));
-    unit_fails(txn_after_commit(t, count_hook, &one, &e), ERR_INTERNAL);
+    for (int i = 0; i < 17; i++)
+        ones[i] = 1;
+    for (int i = 0; i < 16; i++) {
+        unit_ok(txn_after_commit(t, count_hook, &ones[i], &e));
+        unit_ok(txn_after_commit(t, count_hook, &ones[i / 2], &e)); /* the same again is no further one */
+    }
+    unit_fails(txn_after_commit(t, count_hook, &ones[16], &e), ERR_INTERNAL);
     lab_commit(t);
     ck_assert_int_eq(hook_calls, 16);
     lab_done();

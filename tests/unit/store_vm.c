@@ -406,7 +406,7 @@ END_TEST
 
 START_TEST(settling_ends_the_task_of_its_job)
 {
-    const struct vm_settled failed = { VM_ERROR, "reason", "disk_full", "message", "detail", 0 };
+    const struct vm_settled failed = { VM_ERROR, "reason", "disk_full", "message", "detail", 0, false };
     const struct vm_settled running = { .status = VM_RUNNING };
     struct vm vm, *back;
 

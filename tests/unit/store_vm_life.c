@@ -265,6 +265,118 @@ START_TEST(lines_are_of_all_and_short)
 }
 END_TEST
 
+static const char job[] = "40000000-0000-4000-8000-000000000001";
+
+static void settle(const char *id, const struct vm_settled *now)
+{
+    struct vm *vm = get(id);
+
+    LAB_WRITE(store_vm_take(t, vm, VM_TASK_STOP, job, &e));
+    LAB_WRITE(store_vm_settle(t, id, job, now, &e));
+    vm_free(vm);
+}
+
+static void assert_restores_to(const char *id, enum vm_restore want)
+{
+    struct vm *vm = get(id);
+
+    ck_assert_int_eq(vm->restores_to, want);
+    vm_free(vm);
+}
+
+START_TEST(what_is_to_be_restored_ends_when_the_guest_is_on)
+{
+    const struct vm_settled stopped = { .status = VM_STOPPED }, running = { .status = VM_RUNNING },
+                            paused = { .status = VM_PAUSED };
+    const struct vm_settled cancelled = { .status = VM_STOPPED, .gives_up_restore = true };
+    struct vm vm, *seen;
+
+    open_with_image();
+    vm = add("web", VM_RUNNING, 1);
+    LAB_WRITE(store_vm_set_restore(t, vm.id, VM_RESTORE_RUNNING, &e));
+    settle(vm.id, &stopped);
+    assert_restores_to(vm.id, VM_RESTORE_RUNNING);
+    settle(vm.id, &running);
+    assert_restores_to(vm.id, VM_RESTORE_NONE);
+    LAB_WRITE(store_vm_set_restore(t, vm.id, VM_RESTORE_PAUSED, &e));
+    settle(vm.id, &paused);
+    assert_restores_to(vm.id, VM_RESTORE_NONE);
+    LAB_WRITE(store_vm_set_restore(t, vm.id, VM_RESTORE_PAUSED, &e));
+    settle(vm.id, &cancelled);
+    assert_restores_to(vm.id, VM_RESTORE_NONE);
+    LAB_WRITE(store_vm_set_restore(t, vm.id, VM_RESTORE_RUNNING, &e));
+    seen = get(vm.id);
+    LAB_WRITE(store_vm_observe(t, vm.id, seen->row_version, &running, &e));
+    vm_free(seen);
+    assert_restores_to(vm.id, VM_RESTORE_NONE);
+    LAB_WRITE(store_vm_delete(t, vm.id, &e));
+    LAB_FAILS(store_vm_set_restore(t, vm.id, VM_RESTORE_RUNNING, &e), ERR_VM_NOT_FOUND);
+    lab_done();
+}
+END_TEST
+
+typedef int list_fn(struct txn *t, const struct vm_place *behind, struct vm_batch *out, struct err *e);
+
+/* All names of a list, batch by batch. */
+static void assert_lists(list_fn *list, const char *const *names, size_t count)
+{
+    struct vm_place behind = { .id = "" };
+    struct vm_batch batch = { .has_more = true };
+    size_t at = 0;
+
+    while (batch.has_more) {
+        LAB_READ(list(t, behind.id[0] ? &behind : NULL, &batch, &e));
+        for (size_t i = 0; i < batch.list.count; i++) {
+            ck_assert_uint_lt(at, count);
+            ck_assert_str_eq(batch.list.items[i]->name, names[at++]);
+            behind.created_at_ms = batch.list.items[i]->created_at_ms;
+            memcpy(behind.id, batch.list.items[i]->id, sizeof(behind.id));
+        }
+        vm_batch_done(&batch);
+    }
+    ck_assert_uint_eq(at, count);
+}
+
+START_TEST(who_is_on_is_listed_newest_first)
+{
+    static const char *const on[] = { "paused", "pending", "stopping", "running" };
+    static const enum vm_status off[] = { VM_STOPPED, VM_SUSPENDED, VM_DELETING };
+
+    open_with_image();
+    (void)add("running", VM_RUNNING, 1);
+    (void)add("stopping", VM_STOPPING, 2);
+    (void)add("pending", VM_PENDING, 3);
+    (void)add("paused", VM_PAUSED, 9);
+    for (size_t i = 0; i < ARRAY_LEN(off); i++)
+        (void)add(vm_status_to_string(off[i]), off[i], 5);
+    assert_lists(store_vm_list_on, on, ARRAY_LEN(on));
+    lab_done();
+}
+END_TEST
+
+START_TEST(who_is_to_be_restored_is_listed_oldest_first)
+{
+    enum { COUNT = VM_BATCH_MAX + 6 };
+    static char texts[COUNT][16];
+    static const char *names[COUNT];
+
+    open_with_image();
+    (void)add("other", VM_STOPPED, 1);
+    for (int i = 0; i < COUNT; i++) {
+        struct vm vm;
+
+        (void)snprintf(texts[i], sizeof(texts[i]), "vm-%d", i);
+        names[i] = texts[i];
+        vm = add(texts[i], VM_STOPPED, 10 + i);
+        LAB_WRITE(store_vm_set_restore(t, vm.id, VM_RESTORE_RUNNING, &e));
+    }
+    assert_lists(store_vm_list_to_restore, (const char *const *)names, COUNT);
+    lab_done();
+}
+END_TEST
+
 UNIT_MAIN("store_vm_life", lines_are_of_all_and_short, a_time_to_live_counts_from_now, autostart_is_changed_both_ways,
           the_next_to_expire_is_held_by_no_lock_and_no_delete, a_lock_is_a_change, ready_is_said_once,
-          the_youngest_unready_come_first, a_host_name_is_unique_in_its_project, promises_are_of_all)
+          the_youngest_unready_come_first, a_host_name_is_unique_in_its_project, promises_are_of_all,
+          what_is_to_be_restored_ends_when_the_guest_is_on, who_is_on_is_listed_newest_first,
+          who_is_to_be_restored_is_listed_oldest_first)
