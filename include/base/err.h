@@ -43,6 +43,7 @@ enum err_code {
     ERR_IDEMPOTENCY_KEY_REUSED,
     ERR_TOO_MANY_REQUESTS,
     ERR_UNAVAILABLE, /* try again later: libvirt or the database does not answer */
+    ERR_MAINTENANCE, /* the administrator lets nothing new come to be on the host; err.msg has the reason */
     ERR_TIMEOUT,     /* a deadline of ours passed */
     ERR_CANCELLED,
     ERR_DISK_FULL,

@@ -3,6 +3,7 @@
 #define CORE_CAPACITY_H
 
 #include "core/core.h"
+#include "core/maintenance.h"
 #include "model/identity.h"
 
 struct capacity {
@@ -20,7 +21,10 @@ struct host_view {
     char hostname[65];
     char virt_type[8], cpu[64]; /* as in core/health.h */
     bool has_bridges;
+    struct maintenance maintenance;
 };
+void host_view_done(struct host_view *v);
+#define AUTO_HOST_VIEW __attribute__((cleanup(host_view_done))) struct host_view
 int host_view(struct core *c, const struct actor *who, struct host_view *out, struct err *e);
 
 #endif

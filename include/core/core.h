@@ -17,6 +17,14 @@
 struct core;
 struct event_record;
 
+/* What becomes of guests when the host shuts down. */
+enum guests_action {
+    GUESTS_SHUTDOWN, /* asked to, and powered off after their grace */
+    GUESTS_SUSPEND,  /* to a file that holds their memory */
+    GUESTS_LEAVE,    /* nothing, by us */
+    GUESTS_ACTION_COUNT
+};
+
 enum virt_choice { VIRT_CHOICE_AUTO, VIRT_CHOICE_KVM, VIRT_CHOICE_QEMU };
 
 struct core_config {
@@ -24,6 +32,7 @@ struct core_config {
     const char *template_dir;
     enum virt_choice virt_type;
     uint32_t workers;
+    enum guests_action host_shutdown;
     int64_t stop_grace_ms;      /* from the ACPI request to power-off */
     int64_t survey_deadline_ms; /* how long a list waits for libvirt */
     int64_t create_deadline_ms;

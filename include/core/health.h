@@ -14,6 +14,7 @@ struct health {
     char cpu[64];      /* the CPU mode or model guests get; "" by the hypervisor's default */
     bool is_probed;    /* virt_type is proven by a guest that ran, now or remembered */
     char warning[256]; /* "": none */
+    bool is_in_maintenance;
     uint32_t stuck_readers;
     uint64_t open_operations;
 };

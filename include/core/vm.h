@@ -66,6 +66,7 @@ enum vm_verb {
     VM_VERB_RESUME,
     VM_VERB_SUSPEND,
     VM_VERB_RESTART,      /* a start that shows as rebooting: of a VM that is off, for those to whom that is a restart */
+    VM_VERB_START_PAUSED, /* a start of one that was paused when the host's shutdown suspended it */
     VM_VERB_REBOOT_PAUSED /* of a paused VM, which runs then: for those to whom it does already */
 };
 struct vm_action {

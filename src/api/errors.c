@@ -3,7 +3,7 @@
 
 #include "api/api.h"
 
-enum { RETRY_SOON_S = 1, RETRY_LATER_S = 5 };
+enum { RETRY_SOON_S = 1, RETRY_LATER_S = 5, RETRY_MUCH_LATER_S = 300 };
 
 static const struct api_error errors[ERR_CODE_COUNT] = {
     [ERR_NONE] = { 500, 0, "Internal error" },
@@ -45,6 +45,7 @@ static const struct api_error errors[ERR_CODE_COUNT] = {
     [ERR_IDEMPOTENCY_KEY_REUSED] = { 422, 0, "Idempotency-Key was used for another request" },
     [ERR_TOO_MANY_REQUESTS] = { 429, RETRY_SOON_S, "Too many requests" },
     [ERR_UNAVAILABLE] = { 503, RETRY_LATER_S, "Unavailable" },
+    [ERR_MAINTENANCE] = { 503, RETRY_MUCH_LATER_S, "Host in maintenance" },
     [ERR_TIMEOUT] = { 503, RETRY_LATER_S, "Timed out" },
     [ERR_CANCELLED] = { 409, 0, "Cancelled" },
     [ERR_DISK_FULL] = { 507, 0, "Disk full" },

@@ -138,6 +138,7 @@ static int make_core(struct app *a, struct err *e)
         .template_dir = c->template_dir,
         .virt_type = c->virt_type,
         .workers = (uint32_t)c->workers,
+        .host_shutdown = c->host_shutdown,
         .stop_grace_ms = (int64_t)c->stop_grace_ms,
         .survey_deadline_ms = (int64_t)c->survey_deadline_ms,
         .create_deadline_ms = (int64_t)c->create_deadline_ms,

@@ -15,6 +15,7 @@
 #include "base/ini.h"
 #include "base/ipv4.h"
 #include "base/str.h"
+#include "core/guests.h"
 #include "http/http.h"
 #include "model/quota.h"
 
@@ -77,6 +78,8 @@ static const struct key keys[] = {
     { "http_threads", KEY_NUMBER, AT(http_threads), "2", NULL, 1, 32, "threads that answer requests, per address" },
     { "stop_grace", KEY_DURATION, AT(stop_grace_ms), "10s", NULL, 0, 3600 * 1000,
       "from asking a guest to shut down to its power-off" },
+    { "host_shutdown", KEY_WORD, AT(host_shutdown), "shutdown", guests_action_words, 0, 0,
+      "guests when the host shuts down (host stop-guests): asked to shut down, suspended to disk, or left to others" },
     { "survey_deadline", KEY_DURATION, AT(survey_deadline_ms), "500ms", NULL, 10, 60 * 1000,
       "how long a list waits for libvirt before it answers from the rows" },
     { "create_deadline", KEY_DURATION, AT(create_deadline_ms), "10min", NULL, 1000, DAY_MS,

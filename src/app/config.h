@@ -31,6 +31,7 @@ struct config {
     char *tls_cert, *tls_key;      /* PEM files; "": no TLS */
     enum log_level log_level;
     uint64_t workers, http_threads;
+    enum guests_action host_shutdown;
     uint64_t stop_grace_ms, survey_deadline_ms, create_deadline_ms, power_deadline_ms, delete_deadline_ms, image_deadline_ms,
         probe_deadline_ms, stop_deadline_ms, operation_retention_ms, event_retention_ms, audit_retention_ms, tombstone_days,
         event_connections, event_stall_ms;

@@ -50,6 +50,7 @@ static const char *const err_words[ERR_CODE_COUNT] = {
     [ERR_IDEMPOTENCY_KEY_REUSED] = "idempotency_key_reused",
     [ERR_TOO_MANY_REQUESTS] = "too_many_requests",
     [ERR_UNAVAILABLE] = "unavailable",
+    [ERR_MAINTENANCE] = "maintenance",
     [ERR_TIMEOUT] = "timeout",
     [ERR_CANCELLED] = "cancelled",
     [ERR_DISK_FULL] = "disk_full",

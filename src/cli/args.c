@@ -72,6 +72,7 @@ static const struct option_spec {
     { "--lifetime", OPTION_DURATION, AT(lifetime), false },
     { "--limit", OPTION_LIST, AT(limits), false },
     { "--action", OPTION_TEXT, AT(action), false },
+    { "--reason", OPTION_TEXT, AT(reason), false },
 };
 #undef AT
 

@@ -45,7 +45,7 @@ struct args {
     const char *status;
     const char *keypair, *user_data, *public_key, *type, *out, *cidr, *kind, *sha256, *new_name;
     const char *project; /* what to work in: its id or name; "*": all, for administrators */
-    const char *user, *description, *action;
+    const char *user, *description, *action, *reason;
     const char *since, *types; /* since: the daemon's to check */
     bool follow;
     struct args_list ssh_keys, networks, properties, roles, limits;

@@ -52,43 +52,6 @@ static int flavor_list(struct cli *cli, struct err *e)
     return get_and_print(cli, LISTING("/v1/flavors", "flavors", columns, NULL), e);
 }
 
-/* ---- the host ---- */
-
-/* Its capacity, a row for each thing that can run out. */
-static json_t *capacity_rows(const json_t *host)
-{
-    json_t *rows = json_array();
-    const char *name;
-    json_t *row;
-
-    json_object_foreach(json_object_get(host, "capacity"), name, row)
-    {
-        (void)json_object_set_new(row, "name", json_string(name));
-        (void)json_array_append(rows, row);
-    }
-    return rows;
-}
-
-static int host_show(struct cli *cli, struct err *e)
-{
-    static const struct column columns[] = {
-        { "WHAT", "name", COLUMN_PLAIN },           { "REAL", "real", COLUMN_PLAIN },
-        { "AVAILABLE", "available", COLUMN_PLAIN }, { "OVERCOMMIT", "overcommit", COLUMN_PLAIN },
-        { "LIMIT", "limit", COLUMN_PLAIN },         { "PROMISED", "promised", COLUMN_PLAIN },
-    };
-    AUTO_JSON host = NULL;
-
-    if (client_call(cli->client, "GET", "/v1/host", NULL, &host, e) < 0)
-        return -1;
-    if (cli->args->is_json)
-        return show(cli, host);
-    AUTO_JSON rows = capacity_rows(host);
-    (void)json_object_del(host, "capacity");
-    print_members(host);
-    print_table(rows, columns, ARRAY_LEN(columns));
-    return 0;
-}
-
 /* ---- the doctor ---- */
 
 /* What each says and asks for goes below the table: it is long. */
@@ -143,6 +106,9 @@ const struct verb verbs[] = {
     { "whoami", "", "", whoami },
     { "health", "", "", health },
     { "host", "show", "", host_show },
+    { "host", "maintenance", "ON|OFF [--reason TEXT]", host_maintenance },
+    { "host", "stop-guests", "[--action shutdown|suspend] [--wait]", host_stop_guests },
+    { "host", "start-guests", "[--wait]", host_start_guests },
     { "doctor", "", "", doctor },
     { "image", "create", "NAME FILE [--format qcow2|raw] [--property NAME=VALUE]...", image_create },
     { "image", "import", "NAME URL [--sha256 HEX] [--property NAME=VALUE]...", image_import },

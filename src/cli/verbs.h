@@ -23,6 +23,7 @@ extern const size_t verb_count;
 verb_fn image_create, image_import, image_list, image_show, image_set, image_download, image_delete;
 verb_fn keypair_create, keypair_list, keypair_show, keypair_delete;
 verb_fn events;
+verb_fn host_show, host_maintenance, host_stop_guests, host_start_guests;
 verb_fn network_create, network_list, network_show, network_delete;
 verb_fn login, logout, whoami, token_list, token_create, token_revoke;
 verb_fn user_list, user_create, user_set_password, user_enable, user_disable, user_delete;

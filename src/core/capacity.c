@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "maintenance.h"
+
 #include "base/machine.h"
 #include "base/str.h"
 #include "store/vm.h"
@@ -128,6 +130,11 @@ static void describe_guests(struct core *c, struct host_view *out)
     out->has_bridges = virt_has_bridges(c->virt);
 }
 
+void host_view_done(struct host_view *v)
+{
+    maintenance_done(&v->maintenance);
+}
+
 int host_view(struct core *c, const struct actor *who, struct host_view *out, struct err *e)
 {
     AUTO(txn) t = NULL;
@@ -140,7 +147,8 @@ int host_view(struct core *c, const struct actor *who, struct host_view *out, st
     };
 
     (void)who; /* the host is nobody's project */
-    if (txn_read(c->store, &t, e) < 0 || capacity_read(c, t, &view.capacity, e) < 0)
+    if (txn_read(c->store, &t, e) < 0 || capacity_read(c, t, &view.capacity, e) < 0 ||
+        maintenance_find(t, &view.maintenance, e) < 0)
         return -1;
     (void)gethostname(view.hostname, sizeof view.hostname - 1);
     describe_guests(c, &view);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "internal.h"
+#include "maintenance.h"
 
 #include "base/str.h"
 #include "store/job.h"
@@ -40,18 +41,23 @@ int health_view_begin(struct core *c, void (*done)(void *arg), void *arg, struct
     return 0;
 }
 
-static int count_open_operations(struct core *c, uint64_t *out, struct err *e)
+/* What it remembers that is told here. */
+static int read_database(struct core *c, struct health *out, struct err *e)
 {
     AUTO(txn) t = NULL;
+    AUTO_MAINTENANCE m = { 0 };
 
-    return txn_read(c->store, &t, e) < 0 ? -1 : store_job_count_open(t, out, e);
+    if (txn_read(c->store, &t, e) < 0 || store_job_count_open(t, &out->open_operations, e) < 0 || maintenance_find(t, &m, e) < 0)
+        return -1;
+    out->is_in_maintenance = maintenance_is_on(&m);
+    return 0;
 }
 
-static bool check_database(struct core *c, uint64_t *open_operations)
+static bool check_database(struct core *c, struct health *out)
 {
     struct err e = ERR_INIT;
 
-    return store_check(c->store, &e) == 0 && count_open_operations(c, open_operations, &e) == 0;
+    return store_check(c->store, &e) == 0 && read_database(c, out, &e) == 0;
 }
 
 static void fill(struct core *c, struct health *out)
@@ -73,7 +79,7 @@ void health_view_finish(struct health_view *v, struct health *out)
     struct core *c = v->core;
 
     *out = (struct health){ .is_libvirt_ok = v->is_libvirt_ok, .stuck_readers = virt_stuck_readers(c->virt) };
-    out->is_database_ok = check_database(c, &out->open_operations);
+    out->is_database_ok = check_database(c, out);
     fill(c, out);
 }
 
@@ -83,7 +89,7 @@ void health_glance(struct core *c, struct health *out)
 
     *out = (struct health){ .stuck_readers = virt_stuck_readers(c->virt) };
     out->is_libvirt_ok = virt_is_connected(c->virt) && out->stuck_readers == 0;
-    out->is_database_ok = count_open_operations(c, &out->open_operations, &e) == 0;
+    out->is_database_ok = read_database(c, out, &e) == 0;
     fill(c, out);
 }
 

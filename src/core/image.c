@@ -7,6 +7,7 @@
 #include "image.h"
 #include "image_save.h"
 #include "internal.h"
+#include "maintenance.h"
 #include "once.h"
 #include "quota.h"
 #include "record.h"
@@ -57,7 +58,8 @@ int image_of_spec(const struct actor *who, const struct image_spec *spec, bool i
 /* The row, when the project may have one more, and its event. */
 static int insert(const struct change *ch, const struct image *i, struct err *e)
 {
-    if (quota_reserve(ch, i->project, &(struct quota_delta){ .of = { [QUOTA_IMAGES] = 1 } }, e) < 0 ||
+    if (maintenance_check(ch->txn, e) < 0 ||
+        quota_reserve(ch, i->project, &(struct quota_delta){ .of = { [QUOTA_IMAGES] = 1 } }, e) < 0 ||
         store_image_insert(ch->txn, i, e) < 0)
         return -1;
     return record_image(ch->txn, "image.created", i, e);

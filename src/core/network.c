@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "maintenance.h"
 #include "once.h"
 #include "quota.h"
 #include "record.h"
@@ -200,6 +201,8 @@ int network_create(struct core *c, const struct actor *who, const struct network
         return -1;
     if (is_replay)
         return 0;
+    if (maintenance_check(t, e) < 0)
+        return -1;
     if (!virt_has_bridges(c->virt))
         return err_set(e, ERR_NOT_SUPPORTED,
                        "networks need bridges, and libvirt's session mode makes none: only user networking");

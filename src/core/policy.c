@@ -97,6 +97,8 @@ static const struct rule {
     { "role:revoke", ADMIN },
 
     { "host:read", ADMIN },
+    { "host:maintenance", ADMIN },
+    { "host:guests", ADMIN },
     { "doctor:read", ADMIN },
     { "metrics:show", ADMIN | VISITORS },
 };

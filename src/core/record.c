@@ -68,6 +68,13 @@ int record_network(struct txn *t, const char *type, const struct network *n, str
         t, ev, json_pack("{s:s, s:s, s:s}", "id", n->id, "name", n->name, "status", network_status_to_string(n->status)), e);
 }
 
+int record_maintenance(struct txn *t, const char *type, const char *project, const struct maintenance *m, struct err *e)
+{
+    struct event ev = { .type = type, .project = project, .resource = "host", .resource_created_at_ms = m->since_ms };
+
+    return add_event(t, ev, json_pack("{s:s, s:s}", "reason", m->reason, "by", m->by), e);
+}
+
 int record_end(const struct job_run *r, struct txn *t, const char *resource_type, const struct err *outcome, struct err *e)
 {
     const struct job *job = r->job;

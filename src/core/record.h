@@ -4,6 +4,7 @@
 #define CORE_RECORD_H
 
 #include "base/err.h"
+#include "core/maintenance.h"
 #include "job/job.h"
 #include "model/flavor.h"
 #include "model/identity.h"
@@ -25,6 +26,8 @@ int record_keypair(struct txn *t, const char *type, const struct keypair *k, str
 int record_end(const struct job_run *r, struct txn *t, const char *resource_type, const struct err *outcome, struct err *e);
 /* "network.created", "network.active"…: payload {id, name, status}. */
 int record_network(struct txn *t, const char *type, const struct network *n, struct err *e);
+/* "host.maintenance.on", "host.maintenance.off": payload {reason, by}. An event of `project`: the host is in none. */
+int record_maintenance(struct txn *t, const char *type, const char *project, const struct maintenance *m, struct err *e);
 int record_image(struct txn *t, const char *type, const struct image *i, struct err *e);
 
 #endif

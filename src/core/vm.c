@@ -62,7 +62,7 @@ const struct job_kind vm_update_kind = {
 int vm_update_submit(const struct change *ch, const struct vm *vm, bool is_shown, struct err *e)
 {
     AUTO(job) job = NULL;
-    AUTO_FREE char *params = vm_job_params(false, false, vm->status);
+    AUTO_FREE char *params = vm_job_params(&(struct vm_job){ .from = vm->status });
     struct job_request want = {
         .kind = vm_update_kind.name, .target = vm->id, .params = params, .after = vm->task == VM_TASK_NONE ? NULL : vm->job
     };

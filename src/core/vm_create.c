@@ -5,6 +5,7 @@
 
 #include "capacity.h"
 #include "created.h"
+#include "maintenance.h"
 #include "once.h"
 #include "quota.h"
 #include "record.h"
@@ -206,7 +207,7 @@ static int insert_with_job(const struct change *ch, const struct vm_spec *spec, 
 {
     AUTO(job) job = NULL;
     AUTO(vm_seed) seed = NULL;
-    AUTO_FREE char *params = vm_job_params(spec->start, false, VM_PENDING);
+    AUTO_FREE char *params = vm_job_params(&(struct vm_job){ .wants_start = spec->start, .from = VM_PENDING });
     struct job_request want = { .kind = vm_create_kind.name, .target = vm->id, .params = params };
 
     if (!params)
@@ -231,7 +232,8 @@ int vm_create(struct core *c, const struct actor *who, const struct vm_spec *spe
         return -1;
     if (is_replay)
         return 0;
-    if (vm_of_spec(t, who, spec, &vm, e) < 0 || insert_with_job(&(struct change){ c, who, t }, spec, vm, &job, e) < 0)
+    if (maintenance_check(t, e) < 0 || vm_of_spec(t, who, spec, &vm, e) < 0 ||
+        insert_with_job(&(struct change){ c, who, t }, spec, vm, &job, e) < 0)
         return -1;
     return once_commit(t, once, &(struct vm_answer){ vm, job }, e);
 }

@@ -72,7 +72,7 @@ static int stop_holder(const struct change *ch, const struct vm *vm, struct err 
 int vm_delete_submit(const struct change *ch, struct vm *vm, const char *action, struct job **out, struct err *e)
 {
     AUTO(job) job = NULL;
-    AUTO_FREE char *params = vm_job_params(false, false, vm->status);
+    AUTO_FREE char *params = vm_job_params(&(struct vm_job){ .from = vm->status });
     struct job_request want = {
         .kind = vm_delete_kind.name, .target = vm->id, .params = params, .after = vm->task == VM_TASK_NONE ? NULL : vm->job
     };

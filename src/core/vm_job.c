@@ -14,10 +14,10 @@
 #include "base/str.h"
 #include "store/image.h"
 
-char *vm_job_params(bool wants_start, bool is_forced, enum vm_status from)
+char *vm_job_params(const struct vm_job *vj)
 {
-    AUTO_JSON j =
-        json_pack("{s:b, s:b, s:s}", "start", (int)wants_start, "force", (int)is_forced, "from", vm_status_to_string(from));
+    AUTO_JSON j = json_pack("{s:b, s:b, s:b, s:s}", "start", (int)vj->wants_start, "force", (int)vj->is_forced, "paused",
+                            (int)vj->ends_paused, "from", vm_status_to_string(vj->from));
 
     return j ? json_text(j) : NULL;
 }
@@ -25,16 +25,19 @@ char *vm_job_params(bool wants_start, bool is_forced, enum vm_status from)
 static int read_params(const struct job *job, struct vm_job *vj, struct err *e)
 {
     AUTO_JSON j = NULL;
-    int wants_start = 0, is_forced = 0;
+    int wants_start = 0, is_forced = 0, ends_paused = 0;
     const char *from = NULL;
 
     if (json_parse(job->params, strlen(job->params), &j, e) < 0)
         return -1;
-    if (json_unpack(j, "{s:b, s:b, s:s}", "start", &wants_start, "force", &is_forced, "from", &from) < 0 ||
+    /* An older program's job says nothing of "paused". */
+    if (json_unpack(j, "{s:b, s:b, s?b, s:s}", "start", &wants_start, "force", &is_forced, "paused", &ends_paused, "from",
+                    &from) < 0 ||
         vm_status_from_string(from, &vj->from) < 0)
         return err_set(e, ERR_INTERNAL, "the operation's parameters cannot be read");
     vj->wants_start = wants_start;
     vj->is_forced = is_forced;
+    vj->ends_paused = ends_paused;
     return 0;
 }
 
@@ -83,7 +86,7 @@ int vm_refuse_locked(const struct vm *vm, struct err *e)
 static struct vm_settled failed(const struct job_run *r, const struct err *outcome)
 {
     if (outcome->code == ERR_CANCELLED && vm_job_of(r) && vm_job_of(r)->from != VM_PENDING)
-        return (struct vm_settled){ .status = vm_job_of(r)->from };
+        return (struct vm_settled){ .status = vm_job_of(r)->from, .gives_up_restore = true };
     return (struct vm_settled){
         .status = VM_ERROR,
         .reason = err_code_word(outcome->code),

@@ -19,6 +19,7 @@ struct vm_job {
     struct vm *vm;
     bool wants_start;    /* vm.create */
     bool is_forced;      /* vm.stop, vm.reboot */
+    bool ends_paused;    /* vm.start */
     enum vm_status from; /* what it was when the verb was accepted */
 };
 int vm_job_prepare(struct job_run *r, struct err *e);
@@ -46,8 +47,13 @@ int vm_delete_submit(const struct change *ch, struct vm *vm, const char *action,
 /* The row of the VM's image. Caller frees. ERR_IMAGE_NOT_FOUND. */
 int vm_job_image(const struct job_run *r, struct image **out, struct err *e);
 
-/* {"start":…} and the like, for core_submit; caller frees; NULL: no memory. */
-char *vm_job_params(bool wants_start, bool is_forced, enum vm_status from);
+/* {"start":…} and the like, for core_submit: all of it but the VM. Caller frees; NULL: no memory. */
+char *vm_job_params(const struct vm_job *vj);
+
+/* A power verb about a VM that it is allowed for and that nothing holds: task, job, event and audit line. want->ref is not looked
+ * at. */
+struct vm_action;
+int vm_power_submit(const struct change *ch, const struct vm_action *want, struct vm *vm, struct job **out, struct err *e);
 
 /* The VM while this job holds it; NULL when the row is gone, or a delete has taken it over. */
 int vm_job_held(struct job_run *r, struct txn *t, struct vm **out, struct err *e);

@@ -38,7 +38,16 @@ static int repair_domain(struct job_run *r, struct err *e)
 
 static int start(struct job_run *r, struct err *e)
 {
-    return virt_start(virt_of(r), r->job->target, e);
+    return vm_job_of(r)->ends_paused ? virt_start_paused(virt_of(r), r->job->target, e)
+                                     : virt_start(virt_of(r), r->job->target, e);
+}
+
+static int settle_start(struct job_run *r, struct txn *t, const struct err *outcome, struct err *e)
+{
+    bool is_paused = vm_job_of(r) && vm_job_of(r)->ends_paused;
+    const struct vm_settled ok = { .status = is_paused ? VM_PAUSED : VM_RUNNING };
+
+    return vm_job_end(r, t, outcome, &ok, is_paused ? "vm.paused" : "vm.started", e);
 }
 
 /* ---- stop ---- */
@@ -147,7 +156,6 @@ static int suspend(struct job_run *r, struct err *e)
     {                                                                                                                            \
         return vm_job_end(r, t, outcome, &(struct vm_settled){ .status = (to) }, event, e);                                      \
     }
-SETTLE(start, VM_RUNNING, "vm.started")
 SETTLE(stop, VM_STOPPED, "vm.stopped")
 SETTLE(reboot, VM_RUNNING, "vm.rebooted")
 SETTLE(pause, VM_PAUSED, "vm.paused")
@@ -194,6 +202,7 @@ static const struct power_verb {
     const struct job_kind *kind;
     enum vm_task task;
     unsigned allowed; /* statuses */
+    bool ends_paused;
 } verbs[] = {
     [VM_VERB_START] = { "started", "vm:start", &vm_start_kind, VM_TASK_START, IN(VM_STOPPED) | IN(VM_SUSPENDED) | IN(VM_ERROR) },
     [VM_VERB_STOP] = { "stopped", "vm:stop", &vm_stop_kind, VM_TASK_STOP, IN(VM_RUNNING) | IN(VM_PAUSED) },
@@ -202,6 +211,8 @@ static const struct power_verb {
     [VM_VERB_RESUME] = { "resumed", "vm:resume", &vm_resume_kind, VM_TASK_RESUME, IN(VM_PAUSED) | IN(VM_SUSPENDED) },
     [VM_VERB_RESTART] = { "restarted", "vm:reboot", &vm_start_kind, VM_TASK_REBOOT, IN(VM_STOPPED) | IN(VM_SUSPENDED) },
     [VM_VERB_REBOOT_PAUSED] = { "rebooted", "vm:reboot", &vm_reboot_kind, VM_TASK_REBOOT, IN(VM_PAUSED) },
+    [VM_VERB_START_PAUSED] = { "started", "vm:start", &vm_start_kind, VM_TASK_START,
+                               IN(VM_STOPPED) | IN(VM_SUSPENDED) | IN(VM_ERROR), .ends_paused = true },
     [VM_VERB_SUSPEND] = { "suspended", "vm:suspend", &vm_suspend_kind, VM_TASK_SUSPEND, IN(VM_RUNNING) | IN(VM_PAUSED) },
 };
 
@@ -218,11 +229,12 @@ static int refuse(const struct vm *vm, const struct power_verb *v, struct err *e
     return 0;
 }
 
-static int submit(const struct change *ch, const struct vm_action *want, struct vm *vm, struct job **out, struct err *e)
+int vm_power_submit(const struct change *ch, const struct vm_action *want, struct vm *vm, struct job **out, struct err *e)
 {
     const struct power_verb *v = &verbs[want->verb];
     AUTO(job) job = NULL;
-    AUTO_FREE char *params = vm_job_params(false, want->is_forced, vm->status);
+    AUTO_FREE char *params =
+        vm_job_params(&(struct vm_job){ .is_forced = want->is_forced, .ends_paused = v->ends_paused, .from = vm->status });
     struct job_request job_wanted = { .kind = v->kind->name, .target = vm->id, .params = params };
     enum vm_status shown = vm_task_status(v->task, vm->status);
 
@@ -253,7 +265,7 @@ int vm_act(struct core *c, const struct actor *who, const struct vm_action *want
         refuse(vm, &verbs[want->verb], e) < 0)
         return -1;
     const struct actor at = actor_in(who, vm->project);
-    if (submit(&(struct change){ c, &at, t }, want, vm, &job, e) < 0)
+    if (vm_power_submit(&(struct change){ c, &at, t }, want, vm, &job, e) < 0)
         return -1;
     return once_commit(t, once, &(struct vm_answer){ vm, job }, e);
 }

@@ -110,6 +110,10 @@ GET    /v1/audit                                                 401      200   
 GET    /v1/events                                                401      200    200    200    200
 
 GET    /v1/host                                                  401      403    403    403    200
+PUT    /v1/host/maintenance                                      401      403    403    403    200
+DELETE /v1/host/maintenance                                      401      403    403    403    204
+POST   /v1/host/stop-guests                                      401      403    403    403    202
+POST   /v1/host/start-guests                                     401      403    403    403    202
 GET    /v1/doctor                                                401      403    403    403    200
 """
 ROWS = {" ".join(words[:2]): dict(zip(PEOPLE, map(int, words[2:]))) for words in map(str.split, TABLE.strip().splitlines()[1:]) if words}
@@ -218,7 +222,7 @@ class World:
             "POST /v1/flavors": {"name": name, "vcpus": 1, "memory_mib": 64, "disk_gib": 1},
             "POST /v1/users": {"name": name, "password": PASSWORD}, "PATCH /v1/users/{ref}": {"password": PASSWORD},
             "POST /v1/projects": {"name": name}, "PATCH /v1/projects/{ref}": {"description": name},
-            "POST /v1/tokens": {"name": name}, "PUT /v1/projects/{ref}/quota": {"vms": 1000},
+            "POST /v1/tokens": {"name": name}, "PUT /v1/host/maintenance": {"reason": name}, "PUT /v1/projects/{ref}/quota": {"vms": 1000},
         }.get(route)
 
     def ask(self, who, route, target, scope=""):

@@ -7,7 +7,7 @@ import pytest
 from client import by_age, eventually
 
 ALL = {"id", "name", "project", "status", "status_reason", "task", "flavor", "vcpus", "memory_mib", "disk_gib", "image", "keypair", "hostname",
-       "networks", "security_groups", "volumes", "metadata", "tags", "autostart", "locked", "expires_at", "ready_at", "fault", "cpu_time_ns", "memory_used_mib", "observed_at", "created_at", "updated_at"}
+       "networks", "security_groups", "volumes", "metadata", "tags", "autostart", "locked", "restores_to", "expires_at", "ready_at", "fault", "cpu_time_ns", "memory_used_mib", "observed_at", "created_at", "updated_at"}
 
 
 def pages(daemon, path):

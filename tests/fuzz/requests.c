@@ -106,6 +106,10 @@ static const char *const labels[] = {
     "POST /api/v1/vms/{id}/restart",
     "POST /api/v1/vms/{id}/terminate",
     "GET /metrics",
+    "PUT /v1/host/maintenance",
+    "DELETE /v1/host/maintenance",
+    "POST /v1/host/stop-guests",
+    "POST /v1/host/start-guests",
 };
 
 struct target {

@@ -34,6 +34,7 @@ static json_t *health_json(const struct health *h, bool is_healthy)
     return OBJECT({ "status", json_string(is_healthy ? "healthy" : "degraded") }, { "service", json_string("compute-service") },
                   { "version", json_string(COMPUTED_VERSION) }, { "database", json_string(h->is_database_ok ? "ok" : "error") },
                   { "libvirt", libvirt }, { "virt", virt }, { "warning", words_or_null(h->warning) },
+                  { "maintenance", json_boolean(h->is_in_maintenance) },
                   { "operations_open", json_integer((json_int_t)h->open_operations) },
                   { "stuck_readers", json_integer(h->stuck_readers) });
 }

@@ -29,7 +29,7 @@ request_fn me_show;
 request_fn quota_show_own, quota_show, quota_change;
 request_fn audit_show;
 request_fn events_show;
-request_fn host_show;
+request_fn host_show, host_maintenance_begin, host_maintenance_end, host_guests_stop, host_guests_start;
 request_fn doctor_show;
 
 request_fn flavors_list, flavors_show, flavors_create, flavors_delete;

@@ -79,6 +79,10 @@ static const struct route routes[] = {
 
     { "GET", "/v1/events", "event:list", .handle = events_show, .flags = ROUTE_NO_BODY },
     { "GET", "/v1/host", "host:read", .handle = host_show, .flags = ROUTE_NO_BODY },
+    { "PUT", "/v1/host/maintenance", "host:maintenance", .handle = host_maintenance_begin },
+    { "DELETE", "/v1/host/maintenance", "host:maintenance", .handle = host_maintenance_end, .flags = ROUTE_NO_BODY },
+    { "POST", "/v1/host/stop-guests", "host:guests", .handle = host_guests_stop },
+    { "POST", "/v1/host/start-guests", "host:guests", .handle = host_guests_start },
     { "GET", "/v1/doctor", "doctor:read", .handle = doctor_show, .flags = ROUTE_NO_BODY },
 
     { "GET", "/v1/operations", "operation:list", .handle = operations_list, .flags = ROUTE_NO_BODY },

@@ -63,6 +63,7 @@ json_t *vm_json(const struct vm_shape *s)
                   { "networks", ports_json(&vm->ports) }, { "security_groups", json_array() }, { "volumes", json_array() },
                   { "metadata", object_stored(vm->metadata) }, { "tags", object_stored(vm->tags) },
                   { "autostart", json_boolean(vm->autostart) }, { "locked", json_boolean(vm->is_locked) },
+                  { "restores_to", json_string_or_null(vm_restore_to_string(vm->restores_to)) },
                   { "expires_at", json_time(vm->expires_at_ms) }, { "ready_at", json_time(vm->ready_at_ms) },
                   { "fault", object_fault(&vm->fault, s->is_admin) },
                   { "cpu_time_ns", count_or_null(s->usage.is_known, s->usage.cpu_time_ns) },
