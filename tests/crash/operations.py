@@ -160,6 +160,26 @@ def token_lets_in(machine, name, answer):
         assert machine.rows(f"SELECT id FROM token WHERE sha256 = '{digest}'") == [(answer.json["id"],)], "a token that lets nobody in"
 
 
+MAINTENANCE_AND_EVENTS = """SELECT (SELECT count(*) FROM setting WHERE key = 'host.maintenance' AND value <> 'null'),
+    (SELECT total(type = 'host.maintenance.on') - total(type = 'host.maintenance.off') FROM event)"""
+
+
+def guests_are(down):
+    """What the host's shutdown took from a guest is known until it has it back. Acknowledged, it went the way, or there is an error."""
+    def judge(machine, name, answer):
+        for vm, was in ((machine.show(name), "running"), (machine.show(f"{name}-p"), "paused")):
+            now = (vm["status"], vm["restores_to"])
+            assert now in ((was, None), ("suspended", was), ("error", was), ("error", None)), f"{was} before, after {answer}: {now}"
+            if answer is not None and not refused(answer):
+                assert now != ((was, None) if down else ("suspended", was)) or was_in_vain(machine, vm), f"acknowledged, but {now}"
+    return judge
+
+
+def was_in_vain(machine, vm):
+    """Its last operation failed: libvirt's word on what it is now stands."""
+    return machine.rows(f"SELECT status FROM job WHERE target = '{vm['id']}' ORDER BY rowid DESC LIMIT 1") == [("failed",)]
+
+
 # ---- what is needed ----
 def vm(status="running", **fields):
     def given(machine, name):
@@ -167,6 +187,17 @@ def vm(status="running", **fields):
         if status in ("paused", "suspended"):
             machine.act(name, {"paused": "pause", "suspended": "suspend"}[status])
     return given
+
+
+def guests(machine, name):
+    vm()(machine, name)
+    vm("paused")(machine, f"{name}-p")
+
+
+def guests_down(machine, name):
+    guests(machine, name)
+    for operation in stop_guests(machine, name).json["operations"]:
+        assert machine.get(f"/v1/operations/{operation['id']}", wait=60).json["status"] == "succeeded"
 
 
 def network(machine, name):
@@ -238,6 +269,14 @@ def patch(**fields):
     return lambda machine, name: machine.patch(f"/v1/vms/{name}", fields)
 
 
+def stop_guests(machine, name):
+    return machine.post("/v1/host/stop-guests", {"action": "suspend"})
+
+
+def start_guests(machine, name):
+    return machine.post("/v1/host/start-guests")
+
+
 def grant(machine, name):
     return machine.put(f"/v1/projects/{name}/users/{name}/roles/member")
 
@@ -302,6 +341,9 @@ OPERATIONS = [
     Operation("vm expire", patch(ttl_seconds=1), is_expired, vm()),
     Operation("vm image", lambda m, n: m.post(f"/v1/vms/{n}/image", {"name": f"{n}-image"}),
               lambda m, n, a: created("images", "active")(m, f"{n}-image", a), vm("stopped")),
+    Operation("host maintenance", lambda m, n: m.put("/v1/host/maintenance", {"reason": n}), became(MAINTENANCE_AND_EVENTS, (0, 0), (1, 1))),
+    Operation("host stop-guests", stop_guests, guests_are(down=True), guests),
+    Operation("host start-guests", start_guests, guests_are(down=False), guests_down),
     Operation("image create", post("images", disk_format="raw"), created("images", "queued")),
     Operation("image upload", lambda m, n: m.upload(n, RAW), image_is_uploaded, queued),
     Operation("image import", Imports.ask, created("images", "active")),

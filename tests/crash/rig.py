@@ -61,6 +61,8 @@ class Rig(Daemon):
         if is_real:
             settings = {"libvirt_uri": private_libvirt.URI, "virt_type": "qemu", "guest_port": 8775, **settings}
         super().__init__(directory, **{"stop_grace": "200ms", "import_allow": "127.0.0.0/8", "log_level": "debug", **settings})
+        assert self.put("/v1/host/maintenance", {"reason": "its row is to be there"}).status == 200
+        assert self.delete("/v1/host/maintenance").status == 204
         self.add_image("blank", b"\0" * 65536, "raw")
         eventually(lambda: self.get("/v1/host").json["virt_type"] and not list(self.state.glob("probe/*")), "the probing guest has ended")
         self.at_first = self.left()
@@ -162,6 +164,7 @@ class Rig(Daemon):
                 time.sleep(0.02)
 
     def remove_everything(self):
+        assert self.delete("/v1/host/maintenance").status == 204
         for noun in ("vms", "networks", "images"):
             for item in self.every(noun):
                 if item.get("locked"):
