@@ -105,7 +105,8 @@ START_TEST(a_newer_one_is_refused)
 }
 END_TEST
 
-/* Sorting of what is few, flavors, roles and rows that share a name; and scans in order that end at the first row that fits. */
+/* Sorting of what is few, flavors, roles, open jobs and rows that share a name; and scans in order that end at the first row that
+ * fits. */
 static const struct {
     const char *plan;
     const char *sql;
@@ -124,6 +125,7 @@ static const struct {
     { "SCAN r", "FROM role r ORDER BY" },
     { "USE TEMP B-TREE FOR ORDER BY", "FROM role r ORDER BY" },
     { "USE TEMP B-TREE FOR ORDER BY", "FROM role_assignment a JOIN role" },
+    { "USE TEMP B-TREE FOR GROUP BY", "FROM job WHERE status = 'pending' GROUP BY kind" },
     { "USE TEMP B-TREE FOR count(DISTINCT)", "FROM role_assignment a JOIN role" },
 };
 
