@@ -10,6 +10,9 @@ die() {
     exit 1
 }
 
+# The ways of this machine's apt to its mirrors: proxies, and what it takes for valid.
+apt_settings() { apt-config dump --format '%f "%v";%n' Acquire | grep -E '^Acquire::(https?::|Check-|Retries)' || true; }
+
 # Without a terminal of its own, virsh neither asks for a password where polkit would nor complains that it cannot.
 quiet_virsh() { setsid -w timeout 20 virsh -q "$@" </dev/null; }
 

@@ -17,9 +17,6 @@ root_mib=1800
 packages=(linux-image-cloud-amd64 systemd-sysv systemd-resolved dbus udev netplan.io iproute2 iputils-ping cloud-init openssh-server sudo
     qemu-guest-agent e2fsprogs fdisk cloud-guest-utils)
 
-# The ways of this machine's apt to its mirrors: proxies, and what it takes for valid.
-apt_settings() { apt-config dump --format '%f "%v";%n' Acquire | grep -E '^Acquire::(https?::|Check-|Retries)' || true; }
-
 # shellcheck disable=SC2016  # the hooks' own $1: the new root
 make_root() {
     apt_settings >apt.conf
