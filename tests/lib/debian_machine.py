@@ -41,7 +41,8 @@ MASKED = ["systemd-udevd.service", "systemd-udev-trigger.service", "systemd-udev
 NOT_GIVEN = ["sys_boot", "sys_module", "sys_rawio", "sys_time", "syslog", "wake_alarm", "audit_control", "audit_read", "mac_admin", "mac_override"]
 CLEAN = ["env", "-i", "container=machine", "LANG=C.UTF-8", "HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
          "DEBIAN_FRONTEND=noninteractive"]
-JOIN = ["bash", "-c", 'echo 0 >"$0/cgroup.procs" && exec "$@"']
+# join GROUP... -- COMMAND
+JOIN = ["bash", "-e", "-c", 'while [ "$1" != -- ]; do echo 0 >"$1/cgroup.procs"; shift; done; shift; exec "$@"', "join"]
 
 
 class CommandFailed(AssertionError):
@@ -93,13 +94,40 @@ def root_archive(packages):
 
 
 # ---- control groups ----
-def control_groups():
-    """Where the host has mounted the second version of control groups: alone, or beside the first."""
+def hierarchies():
+    """The host's, {mount options: where}; that of version 2 has none."""
+    found, controllers = {}, {line.split()[0] for line in pathlib.Path("/proc/cgroups").read_text().splitlines()[1:]}
     for line in pathlib.Path("/proc/self/mounts").read_text().splitlines():
-        _, where, kind, *_ = line.split()
-        if kind == "cgroup2":
-            return pathlib.Path(where)
-    raise RuntimeError("no cgroup2 is mounted")
+        _, where, kind, options, *_ = line.split()
+        if kind in ("cgroup", "cgroup2"):
+            found[",".join(o for o in options.split(",") if o in controllers or o.startswith("name="))] = pathlib.Path(where)
+    return found
+
+
+def first_version():
+    """What of it a machine gets: nothing where version 2 has the controllers, which libvirt wants for its guests. systemd adds version 2 itself."""
+    found = hierarchies()
+    return [] if "" in found and "memory" in (found[""] / "cgroup.controllers").read_text().split() else [options for options in found if options]
+
+
+def make_groups(name):
+    """One in each hierarchy."""
+    groups = [where / name for where in hierarchies().values()]
+    for group in groups:
+        group.mkdir()
+        for setting in ("cpuset.cpus", "cpuset.mems"):  # of version 1: begins with none at all
+            if (group / "cgroup.clone_children").exists() and (group / setting).exists():
+                (group / setting).write_text((group.parent / setting).read_text())
+                (group / "cgroup.clone_children").write_text("1")
+    return groups
+
+
+def groups_of(pid):
+    found = {}
+    for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, names, group = line.split(":", 2)
+        found[names] = group.lstrip("/")
+    return [where / found[options] for options, where in hierarchies().items()]
 
 
 def try_remove_group(group):
@@ -114,11 +142,9 @@ def try_remove_group(group):
     return True
 
 
-def remove_group(group):
-    if group.exists():
-        with contextlib.suppress(OSError):
-            (group / "cgroup.kill").write_text("1")
-        until(lambda: try_remove_group(group), f"{group} is empty", 60)
+def remove_groups(name):
+    for group in (where / name for where in hierarchies().values()):
+        until(lambda group=group: try_remove_group(group), f"{group} is empty", 60)
 
 
 def remove_leftovers():
@@ -126,7 +152,7 @@ def remove_leftovers():
     for folder in pathlib.Path("/var/tmp").glob(f"{PREFIX}*"):
         maker = folder.name[len(PREFIX):].split("-")[0]
         if maker.isdigit() and not pathlib.Path(f"/proc/{maker}").exists():
-            remove_group(control_groups() / folder.name)
+            remove_groups(folder.name)
             remove_folder(folder)
 
 
@@ -137,7 +163,8 @@ def remove_folder(folder):
 class Machine:
     def __init__(self, packages=(), hostname="machine"):
         self.packages, self.hostname = list(packages), hostname
-        self.folder = self.group = self.process = None
+        self.folder = self.process = None
+        self.groups = []
         self.init = None  # the booted machine's process 1, as the host counts
 
     def __enter__(self):
@@ -147,8 +174,7 @@ class Machine:
         archive = root_archive(self.packages)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir="/var/tmp"))
         try:
-            self.group = control_groups() / self.folder.name
-            self.group.mkdir()
+            self.groups = make_groups(self.folder.name)
             self.root.mkdir(mode=0o755)
             subprocess.run(["tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", self.root, "-xf", archive], check=True, timeout=600)
             self._configure()
@@ -178,8 +204,7 @@ class Machine:
 
     def _remove(self):
         try:
-            if self.group:
-                remove_group(self.group)
+            remove_groups(self.folder.name)
         finally:
             remove_folder(self.folder)
 
@@ -200,8 +225,7 @@ class Machine:
         if user:
             words = ["su", "-", user, "-c", shlex.join(words)]
         inside = [*CLEAN, "timeout", "-k", "5", str(timeout_s), *words]
-        # Whoever enters counts as company of process 1: systemd lets no group have both processes and groups.
-        entered = ([*JOIN, self.group / "init.scope", "nsenter", "--all", "--root", "--wd", "-t", str(self.init)] if self.init
+        entered = ([*JOIN, *groups_of(self.init), "--", "nsenter", "--all", "--root", "--wd", "-t", str(self.init)] if self.init
                    else self._unshared())
         options = {"text": True, "capture_output": True, "errors": "replace", **({} if "input" in options else {"stdin": subprocess.DEVNULL}), **options}
         done = subprocess.run([*entered, *inside], timeout=timeout_s + 30, **options)
@@ -212,7 +236,8 @@ class Machine:
     def _unshared(self, *spaces):
         # The process that waits outside is not in the group, the first one inside is before the group becomes the root of all it sees.
         return ["unshare", "--mount", "--pid", "--ipc", *spaces, "--fork", "--kill-child", "--propagation", "private",
-                *JOIN, self.group, "unshare", "--cgroup", "setpriv", f"--bounding-set={','.join(f'-{name}' for name in NOT_GIVEN)}", INIT, self.root]
+                *JOIN, *self.groups, "--", "unshare", "--cgroup", "setpriv", f"--bounding-set={','.join(f'-{name}' for name in NOT_GIVEN)}",
+                INIT, self.root, " ".join(first_version())]
 
     def output(self, command, **options):
         return self.run(command, **options).stdout.strip()
@@ -265,8 +290,8 @@ class Machine:
     # ---- life ----
     def boot(self, deadline_s=BOOT_S):
         """Waits until systemd says that it is up; whether as "running" or "degraded", which it returns."""
-        remove_group(self.group)
-        self.group.mkdir()
+        remove_groups(self.folder.name)
+        self.groups = make_groups(self.folder.name)
         command = ["setpriv", "--pdeathsig", "KILL", *self._unshared("--net", "--uts"), "/sbin/init"]
         with open(self.folder / "console.log", "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
@@ -280,10 +305,9 @@ class Machine:
     def _find_init(self):
         if self.process.poll() is not None:
             raise CommandFailed(f"it ended with {self.process.returncode}")
-        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         # Before it is systemd it is the script that prepares for it.
-        return next((int(child) for child in children if pathlib.Path(f"/proc/{child}/comm").read_text() == "systemd\n"
-                     and (self.group / "init.scope").is_dir()), None)
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return next((int(child) for child in children if pathlib.Path(f"/proc/{child}/comm").read_text() == "systemd\n"), None)
 
     def _state(self):
         if self.process.poll() is not None:

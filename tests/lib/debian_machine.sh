@@ -1,10 +1,11 @@
 #!/bin/bash
-# debian_machine.sh ROOT COMMAND [ARG...] - process 1 of a machine whose root file system is the folder ROOT: mounts what a container's
+# debian_machine.sh ROOT GROUPS COMMAND [ARG...] - process 1 of a machine whose root file system is the folder ROOT: mounts what a container's
 # init expects and becomes COMMAND in it. Started by debian_machine.py in fresh namespaces (mount, pid, uts, ipc, cgroup; net when it boots).
 set -euo pipefail
 
 root=$1
-shift
+groups=$2 # mount options of the control groups of version 1; none: version 2
+shift 2
 
 nodes() {
     local name major minor
@@ -52,11 +53,25 @@ fill_proc() {
     mount -o remount,bind,ro proc/sys
 }
 
+fill_groups() {
+    local options where
+    if [ -z "$groups" ]; then
+        mount -t cgroup2 cgroup2 sys/fs/cgroup
+        return
+    fi
+    mount -t tmpfs -o mode=755 tmpfs sys/fs/cgroup
+    for options in $groups; do
+        where=sys/fs/cgroup/${options#name=}
+        mkdir "$where"
+        mount -t cgroup -o "$options" cgroup "$where"
+    done
+}
+
 mount --bind "$root" "$root"
 cd "$root"
 fill_proc
 mount -t sysfs sysfs sys
-mount -t cgroup2 cgroup2 sys/fs/cgroup
+fill_groups
 fill_dev
 mount -t tmpfs -o mode=755 tmpfs run
 mount -t tmpfs -o mode=1777 tmpfs tmp
