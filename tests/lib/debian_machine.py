@@ -12,14 +12,12 @@ folder and the control group go at the end of the `with`, and those of a program
 
 It is no virtual machine: kernel, clock and block devices are the host's, there is no udev, and settings of the kernel outside the network
 namespace are read-only."""
-import contextlib
 import fcntl
 import hashlib
 import os
 import pathlib
 import shlex
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -72,8 +70,7 @@ def build(archive, packages):
         settings = pathlib.Path(folder) / "apt.conf"
         settings.write_text(apt_settings())
         fresh = archive.with_name(f".{archive.name}")  # mmdebstrap knows the format by the ending
-        command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--skip=cleanup/apt/lists", f"--aptopt={settings}",
-                   f"--include={','.join(packages)}", SUITE, fresh]
+        command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--aptopt={settings}", f"--include={','.join(packages)}", SUITE, fresh]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, timeout=BUILD_S)
     if done.returncode != 0:
         fresh.unlink(missing_ok=True)
@@ -84,7 +81,7 @@ def build(archive, packages):
 def root_archive(packages):
     """The cached root file system with these packages; made when there is none, or it is old."""
     packages = sorted({*BASE, *packages})
-    archive = CACHE / f"machine-{hashlib.sha256(' '.join([SUITE, *packages]).encode()).hexdigest()[:16]}.tar.zst"
+    archive = CACHE / f"machine-{hashlib.sha256(' '.join([SUITE, 'minbase', *packages]).encode()).hexdigest()[:16]}.tar.zst"
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "machine.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -165,6 +162,7 @@ class Machine:
         self.packages, self.hostname = list(packages), hostname
         self.folder = self.process = None
         self.groups = []
+        self.is_updated = False
         self.init = None  # the booted machine's process 1, as the host counts
 
     def __enter__(self):
@@ -268,12 +266,20 @@ class Machine:
     def apt(self, *words, timeout_s=900):
         return self.run(["apt-get", "-y", "--no-install-recommends", *words], timeout_s=timeout_s)
 
+    def _update_once(self):
+        """A cached root file system may be older than what the mirrors still have."""
+        if not self.init and not self.is_updated:
+            self.apt("update")
+            self.is_updated = True
+
     def apt_install(self, *what, timeout_s=900):
         """Names, or files of the host (*.deb), of which apt takes the dependencies. What is not there yet can be fetched before boot() only."""
+        self._update_once()
         return self.apt("install", *map(self._place, what), timeout_s=timeout_s)
 
     def apt_satisfy(self, *debs):
         """What these files of the host depend on, without themselves: they can be installed without a network then."""
+        self._update_once()
         for deb in debs:
             fields = [subprocess.run(["dpkg-deb", "-f", deb, field], check=True, capture_output=True, text=True, timeout=60).stdout.strip()
                       for field in ("Pre-Depends", "Depends")]
