@@ -166,14 +166,15 @@ fuzzers: $(call test_bin,$(FUZZ_SRC))
 ##   make check-trouble       libvirtd and QEMU stopped, disks full, read-only or broken, databases locked (some minutes)
 ##   make check-crash         a sample of the crash matrix, on the fake and on real libvirt (some minutes)
 ##   make check-addresses     a hundred creates and deletes in a row: every address in the answer is the guest's (some minutes)
+##   make check-vagrant       the Vagrant box's provisioning, run on a clean Debian with systemd up to a VM (some minutes)
 ##   make doctor-histories    500 random healthy histories give the doctor no finding (some minutes; DOCTOR_SEED repeats one)
 ##   make golden        rewrite the golden files; read the diff
-.PHONY: check api e2e asan tsan valgrind check-cloud-image check-trouble check-crash check-addresses golden doctor-histories
+.PHONY: check api e2e asan tsan valgrind check-cloud-image check-trouble check-crash check-addresses check-vagrant golden doctor-histories
 check: deps-check
 	@tools/check.py
 api e2e asan tsan valgrind: deps-check
 	@tools/check.py $@
-check-cloud-image check-trouble check-addresses: deps-check
+check-cloud-image check-trouble check-addresses check-vagrant: deps-check
 	@tools/check.py $(@:check-%=%)
 check-crash: deps-check
 	@tools/check.py crash crash-libvirt

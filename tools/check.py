@@ -236,12 +236,17 @@ def fuzz_corpora(variant):
     return result
 
 
+def vagrant():
+    """What comes with the box, on a clean Debian that first proves itself; the box itself wants a host with Vagrant and KVM."""
+    return together(pytest("machine", as_root(*PYTEST, "tests/machine")), pytest("vagrant", as_root(*PYTEST, "tests/vagrant")))
+
+
 def scripts():
     return single("shellcheck", ["shellcheck", "-x", *sorted(str(p.relative_to(ROOT)) for p in shell_scripts())])
 
 
 def shell_scripts():
-    for folder in ("tools", ".ci", "tests", "completions"):
+    for folder in ("tools", ".ci", "tests", "completions", "vagrant"):
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and (path.suffix in (".sh", ".bash") or path.read_bytes()[:11] == b"#!/bin/bash"):
                 yield path
@@ -265,6 +270,7 @@ ON_DEMAND = {
     # Every address that a hundred creates and deletes in a row promise is the guest's; `e2e` does six of them.
     "addresses": lambda: in_namespaces("addresses", "tests/e2e/test_login.py", "-k", "every_address", environment={"COMPUTED_CREATES": "100"}),
     "valgrind": valgrind,
+    "vagrant": vagrant,
     "tsan": lambda: together(check_programs("tsan", "unit", "contract"), api("tsan")),
 }
 
