@@ -83,6 +83,7 @@ def root_archive(packages):
     packages = sorted({*BASE, *packages})
     archive = CACHE / f"machine-{hashlib.sha256(' '.join([SUITE, 'minbase', *packages]).encode()).hexdigest()[:16]}.tar.zst"
     CACHE.mkdir(parents=True, exist_ok=True)
+    os.chown(CACHE, ROOT.stat().st_uid, ROOT.stat().st_gid)  # the tree's owner, who is not root, puts guest images there
     with open(CACHE / "machine.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not archive.exists() or time.time() - archive.stat().st_mtime > MAX_AGE_S:
