@@ -35,9 +35,9 @@ def add_user(machine):
     machine.path(f"/etc/sudoers.d/{USER}").write_text(f"{USER} ALL=(ALL) NOPASSWD: ALL\n")
 
 
-def provision(machine):
+def provision(machine, relay=RELAY):
     with apt_proxy(machine):
-        return machine.output(["env", f"COMPUTED_RELAY={RELAY}", f"{CHECKOUT}/vagrant/provision.sh"], user=USER, timeout_s=PROVISION_S)
+        return machine.output(["env", f"COMPUTED_RELAY={relay}", f"{CHECKOUT}/vagrant/provision.sh"], user=USER, timeout_s=PROVISION_S)
 
 
 @pytest.fixture(scope="session")

@@ -86,6 +86,16 @@ def test_a_second_time_changes_nothing_and_leaves_the_guest_alone(box):
     assert log_in(box, RELAY)
 
 
+def test_what_is_lost_is_made_anew_and_what_is_not_wanted_goes(box):
+    old = box.output(["cat", f"/home/{USER}/computed-password"])
+    box.run(["rm", "computed-password"], user=USER)
+    provision(box, relay="")
+    assert box.output(["cat", f"/home/{USER}/computed-password"]) != old
+    assert log_in(box, "127.0.0.1")
+    assert box.output(["ss", "-Hltn", f"src {RELAY}"]) == ""
+    assert not box.succeeds(["systemctl", "cat", "computed-box.socket"])
+
+
 def test_a_wrong_checkout_is_named(plain):
     done = plain.run(["env", "COMPUTED_CHECKOUT=/srv", f"{CHECKOUT}/vagrant/provision.sh"], user=USER, check=False)
     assert done.returncode == 1 and "/srv is no checkout" in done.stderr
