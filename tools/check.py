@@ -238,7 +238,8 @@ def fuzz_corpora(variant):
 
 def vagrant():
     """What comes with the box, on a clean Debian that first proves itself; the box itself wants a host with Vagrant and KVM."""
-    return together(pytest("machine", as_root(*PYTEST, "tests/machine")), pytest("vagrant", as_root(*PYTEST, "tests/vagrant")))
+    return together(pytest("machine", as_root(*PYTEST, "tests/machine")),
+                    in_lanes(lambda p: pytest(f"vagrant {p.stem}", as_root(*PYTEST, p)), test_files("vagrant")))
 
 
 def scripts():

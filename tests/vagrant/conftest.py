@@ -14,7 +14,7 @@ from debian_machine import Machine  # noqa: E402
 USER = "vagrant"
 RELAY = "10.0.2.15"
 CHECKOUT = "/vagrant"
-PROVISION_S = 1800
+PROVISION_S = 1000
 
 
 def tracked_files():
