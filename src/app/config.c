@@ -72,7 +72,7 @@ static const struct key keys[] = {
     { "insecure", KEY_WORD, AT(insecure), "no", yes_no_words, 0, 0,
       "yes: others may reach an address without TLS, and read the passwords and tokens that are sent to it" },
     { "template_dir", KEY_STRING, AT(template_dir), "", NULL, 0, 0,
-      "where domain.xml is; empty: the build tree's, else " INSTALLED_TEMPLATES },
+      "where domain.xml is; empty: the program's own, else " INSTALLED_TEMPLATES },
     { "region", KEY_STRING, AT(region), "local", NULL, 0, 0, "this host's name to clients that ask for a region" },
     { "workers", KEY_NUMBER, AT(workers), "4", NULL, 1, 64, "operations that run at the same time" },
     { "http_threads", KEY_NUMBER, AT(http_threads), "2", NULL, 1, 32, "threads that answer requests, per address" },
@@ -279,25 +279,26 @@ static int read_environment(struct config *c, struct err *e)
     return 0;
 }
 
-/* A program that lies in a build tree uses the tree's templates. */
+/* The program's own: below the prefix that it was installed to, or in its build tree. */
 static char *find_templates(void)
 {
+    static const char *const folders[] = { "share/computed/templates", "templates" };
     char exe[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
 
     exe[n > 0 ? n : 0] = '\0';
     for (int up = 0; up < 3; up++) {
         char *slash = strrchr(exe, '/');
-        AUTO_FREE char *dir = NULL;
-        AUTO_FREE char *file = NULL;
 
         if (!slash)
             break;
         *slash = '\0';
-        dir = str_printf("%s/templates", exe);
-        file = dir ? str_printf("%s/domain.xml", dir) : NULL;
-        if (file && access(file, R_OK) == 0)
-            return TAKE(dir);
+        for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+            AUTO_FREE char *dir = str_printf("%s/%s", exe, folders[i]);
+            AUTO_FREE char *file = dir ? str_printf("%s/domain.xml", dir) : NULL;
+            if (file && access(file, R_OK) == 0)
+                return TAKE(dir);
+        }
     }
     return str_dup(INSTALLED_TEMPLATES);
 }
@@ -542,4 +543,11 @@ void config_print(const struct config *c, FILE *to)
         }
         (void)fprintf(to, "\n");
     }
+}
+
+void config_print_defaults(FILE *to)
+{
+    (void)fprintf(to, "[computed]\n");
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        (void)fprintf(to, "\n# %s\n#%s =%s%s\n", keys[i].meaning, keys[i].name, keys[i].initial[0] ? " " : "", keys[i].initial);
 }

@@ -65,6 +65,8 @@ int config_admin_gid(const struct config *c, uint32_t *out, struct err *e);
 bool config_has_tcp(const struct config *c); /* whether any address is not a unix socket */
 /* The effective configuration as a file that config_load reads, each key with its meaning. */
 void config_print(const struct config *c, FILE *to);
+/* A file to begin with: each key with its meaning and default, commented out. */
+void config_print_defaults(FILE *to);
 /* Splits by commas, blanks trimmed, into a NULL-terminated array of at most LISTEN_MAX; one free() ends it all. ERR_CONFIG naming
  * key. */
 int config_split(const char *key, const char *text, char ***out, struct err *e);

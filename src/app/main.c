@@ -18,12 +18,22 @@
 #include "disk/transfer.h"
 
 enum { EXIT_USAGE = 2, DESCRIPTORS = 4096 };
-enum option_code { OPT_CONFIG = 'c', OPT_HELP = 'h', OPT_VERSION = 'V', OPT_CHECK = 256, OPT_PRINT, OPT_ROUTES, OPT_FAILPOINTS };
+enum option_code {
+    OPT_CONFIG = 'c',
+    OPT_HELP = 'h',
+    OPT_VERSION = 'V',
+    OPT_CHECK = 256,
+    OPT_PRINT,
+    OPT_DEFAULTS,
+    OPT_ROUTES,
+    OPT_FAILPOINTS
+};
 
 static const struct option options[] = {
     { "config", required_argument, NULL, OPT_CONFIG },
     { "check-config", no_argument, NULL, OPT_CHECK },
     { "print-config", no_argument, NULL, OPT_PRINT },
+    { "print-defaults", no_argument, NULL, OPT_DEFAULTS },
     { "print-routes", no_argument, NULL, OPT_ROUTES },
     { "list-failpoints", no_argument, NULL, OPT_FAILPOINTS },
     { "version", no_argument, NULL, OPT_VERSION },
@@ -44,6 +54,7 @@ static void print_help(FILE *to)
                       "  -c, --config FILE      read FILE (default: /etc/computed/computed.conf)\n"
                       "      --check-config     say what is wrong with the configuration, and exit\n"
                       "      --print-config     print the configuration, each key with its meaning\n"
+                      "      --print-defaults   print such a file of the defaults, all commented out\n"
                       "      --print-routes     print method, path, action and role of every route\n"
                       "      --list-failpoints  print where a test build can be made to fail\n"
                       "  -V, --version          print the version and exit\n"
@@ -147,6 +158,9 @@ int main(int argc, char **argv)
         case OPT_PRINT:
             mode = MODE_PRINT;
             break;
+        case OPT_DEFAULTS:
+            config_print_defaults(stdout);
+            return EXIT_SUCCESS;
         case OPT_ROUTES:
             app_print_routes();
             return EXIT_SUCCESS;

@@ -260,6 +260,45 @@ START_TEST(what_is_printed_is_read_again)
 }
 END_TEST
 
+/* The configuration that a file gives, as config_print tells it; freed by the caller. */
+static char *effective(const char *text)
+{
+    AUTO_CONFIG c = { 0 };
+    struct err e = ERR_INIT;
+    char *path = write_file(text), *printed = NULL;
+    size_t len = 0;
+    FILE *f = open_memstream(&printed, &len);
+
+    unit_ok(config_load(path, &c, &e));
+    unlink(path);
+    config_print(&c, f);
+    fclose(f);
+    return printed;
+}
+
+START_TEST(printed_defaults_say_what_holds_without_them)
+{
+    char *text = NULL, *none = effective(""), *as_printed, *uncommented;
+    size_t len = 0;
+    FILE *f = open_memstream(&text, &len);
+
+    config_print_defaults(f);
+    fclose(f);
+    as_printed = effective(text);
+    for (char *at = strstr(text, "\n#"); at; at = strstr(at + 1, "\n#"))
+        if (at[2] != ' ')
+            memmove(at + 1, at + 2, strlen(at + 2) + 1);
+    uncommented = effective(text);
+    ck_assert_str_eq(as_printed, none);
+    ck_assert_str_eq(uncommented, none);
+    ck_assert_ptr_nonnull(strstr(text, "\nstate_dir = /var/lib/computed\n"));
+    free(text);
+    free(none);
+    free(as_printed);
+    free(uncommented);
+}
+END_TEST
+
 START_TEST(tcp_is_told_from_unix)
 {
     static const struct {
@@ -327,4 +366,5 @@ END_TEST
 
 UNIT_MAIN("app_config", tokens_and_their_administrators, defaults, file_then_environment, mistakes_have_a_place,
           long_texts_are_cut_fairly, a_named_file_must_exist, environment_mistakes_name_the_variable, no_auth_stays_at_home,
-          what_others_reach_wants_tls, ranges_are_checked, what_is_printed_is_read_again, tcp_is_told_from_unix, lists_are_split)
+          what_others_reach_wants_tls, ranges_are_checked, what_is_printed_is_read_again,
+          printed_defaults_say_what_holds_without_them, tcp_is_told_from_unix, lists_are_split)
