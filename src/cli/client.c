@@ -262,6 +262,18 @@ static int make_headers(const struct client *c, const struct exchange *x, struct
     return c->credentials ? add_header(out, c->credentials, e) : 0;
 }
 
+/* Of a socket that cannot be connected to, libcurl names the host that stands for it; errno is the reason. */
+static int no_answer(struct client *c, CURLcode rc, struct err *e)
+{
+    const char *why = c->reason[0] != '\0' ? c->reason : curl_easy_strerror(rc);
+    long number = 0;
+
+    if (c->socket && rc == CURLE_COULDNT_CONNECT && curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &number) == CURLE_OK &&
+        number != 0)
+        why = strerror((int)number);
+    return err_set(e, ERR_UNAVAILABLE, "no answer from %s: %s", c->socket ? c->socket : c->base, why);
+}
+
 static int perform(struct client *c, struct exchange *x, struct err *e)
 {
     AUTO_FREE char *url = url_of(c, x->path);
@@ -280,8 +292,7 @@ static int perform(struct client *c, struct exchange *x, struct err *e)
     if (x->is_too_long)
         return err_set(e, ERR_TOO_LARGE, "the daemon's answer is longer than %d MiB", ANSWER_MAX >> 20);
     if (rc != CURLE_OK)
-        return err_set(e, ERR_UNAVAILABLE, "no answer from %s: %s", c->socket ? c->socket : c->base,
-                       c->reason[0] != '\0' ? c->reason : curl_easy_strerror(rc));
+        return no_answer(c, rc, e);
     curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &c->status);
     /* /health says what is wrong as an ordinary document: the only failure that is one. */
     if (c->status >= 300 && !is_json(c))

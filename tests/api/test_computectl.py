@@ -82,6 +82,7 @@ def test_names_alone(ctl, daemon, name):
 
 def test_nobody_listens():
     assert "no answer from http://127.0.0.1:1" in Ctl("http://127.0.0.1:1")("health", status=1)
+    assert "no answer from /nowhere: No such file or directory" in Ctl("unix:/nowhere")("health", status=1)
     assert "the address must be" in Ctl("ftp://127.0.0.1")("health", status=1)
 
 
