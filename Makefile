@@ -10,10 +10,10 @@ VERSION := 0.1.0
 
 PKGS := libvirt libvirt-qemu libxml-2.0 libmicrohttpd gnutls jansson sqlite3 inih nettle libcurl libarchive libssh libsodium libsystemd
 COMMA := ,
-WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 -Werror
-BASE_CFLAGS := -std=gnu11 -g $(WARN) -fno-strict-aliasing -fstack-protector-strong -pthread -Iinclude \
-	-DCOMPUTED_VERSION='"$(VERSION)"' -DCOMPUTED_SOURCE_DIR='"$(CURDIR)"'
-CFLAGS_release := -O2 -D_FORTIFY_SOURCE=2 -DNDEBUG
+WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2
+WERROR := -Werror
+BASE_CFLAGS := -std=gnu11 -g $(WARN) $(WERROR) -fno-strict-aliasing -fstack-protector-strong -pthread -Iinclude -DCOMPUTED_VERSION='"$(VERSION)"'
+CFLAGS_release := -DNDEBUG
 CFLAGS_test := -O1 -DCOMPUTED_FAILPOINTS
 SAN := -O1 -DCOMPUTED_FAILPOINTS -fno-omit-frame-pointer
 CFLAGS_asan := $(SAN) -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -24,10 +24,16 @@ CC_clang := clang
 CC_fuzz := clang
 CC_tsan := clang
 CC := $(or $(CC_$(V)),gcc)
+# CFLAGS, CPPFLAGS and LDFLAGS are whoever builds a package's: from the environment, or from the command line.
+ifeq ($(V),release)
+CFLAGS ?= -O2 -D_FORTIFY_SOURCE=2
+endif
 # Asked for late (=), so that `make deps` can run before the libraries are there.
-CFLAGS = $(BASE_CFLAGS) $(CFLAGS_$(V)) $(shell pkg-config --cflags $(PKGS))
+ALL_CFLAGS = $(BASE_CFLAGS) $(CFLAGS_$(V)) $(shell pkg-config --cflags $(PKGS)) $(CPPFLAGS) $(CFLAGS)
 LDLIBS = $(shell pkg-config --libs $(PKGS)) -lwslay -lm
-LDFLAGS := -Wl,--as-needed -pthread $(filter -fsanitize%,$(CFLAGS_$(V)))
+ALL_LDFLAGS = -Wl,--as-needed -pthread $(filter -fsanitize%,$(CFLAGS_$(V))) $(LDFLAGS)
+# Only tests may know where the tree lies.
+TEST_CFLAGS := -DCOMPUTED_SOURCE_DIR='"$(CURDIR)"' -Itests/lib
 
 # The plan of the house: what each room may link. `make check-source` holds the includes against the same table.
 ROOMS := base model store virt disk job core http api app cli
@@ -88,35 +94,36 @@ $(foreach r,$(ROOMS),$(eval $(call ROOM_LIB,$(r))))
 $(OUT)/obj/%.c.o: src/%.c
 	@mkdir -p $(@D)
 	@echo "  CC $<"
-	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(OUT)/obj/%.S.o: src/%.S
 	@mkdir -p $(@D)
 	@echo "  AS $<"
-	@$(CC) -Iinclude -g -MMD -MP -c -o $@ $<
+	@$(CC) -Iinclude -g $(filter -f%-prefix-map=%,$(CFLAGS)) -MMD -MP -c -o $@ $<
 # .incbin is no #include: -MMD does not see it.
 $(OUT)/obj/api/native/openapi_json.S.o: src/api/native/openapi.json
 
 $(OUT)/computed: $(OUT)/obj/app/main.c.o $(call libs,app)
 	@echo "  LD $@"
-	@$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+	@$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 $(OUT)/computectl: $(OUT)/obj/cli/computectl.c.o $(call libs,cli)
 	@echo "  LD $@"
-	@$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+	@$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 
 # For scripts that start libvirtd where no service manager does; needs no library.
 build/subreaper: tools/subreaper.c
 	@mkdir -p $(@D)
-	@gcc -std=gnu11 -O2 $(WARN) -o $@ $<
+	@gcc -std=gnu11 -O2 $(WARN) $(WERROR) -o $@ $<
 
-# What systemd is given: systemd/ with the place of the daemon filled in. `install` copies build/systemd/.
+# What systemd is given: systemd/ with the places of the programs filled in. `install` copies build/systemd/.
 PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
+BINDIR ?= $(PREFIX)/bin
 UNITS := $(patsubst systemd/%,build/systemd/%,$(patsubst %.in,%,$(wildcard systemd/*)))
 .PHONY: units
 units: $(UNITS)
 build/systemd/%: systemd/%.in FORCE
 	@mkdir -p $(@D)
-	@sed 's|@SBINDIR@|$(SBINDIR)|g' $< >$@.new
+	@sed 's|@SBINDIR@|$(SBINDIR)|g; s|@BINDIR@|$(BINDIR)|g' $< >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 build/systemd/%: systemd/%
 	@mkdir -p $(@D)
@@ -133,14 +140,14 @@ define CHECK_PROGRAM
 $(call test_bin,$(1)): $(1) $(call libs,$(call room_of,$(basename $(1))))
 	@mkdir -p $$(@D)
 	@echo "  LD $$@"
-	@$$(CC) $$(CFLAGS) $$(shell pkg-config --cflags check) -Itests/lib -MMD -MP $$(LDFLAGS) -o $$@ $$(filter %.c %.a,$$^) $$(shell pkg-config --libs check) $$(LDLIBS)
+	@$$(CC) $$(ALL_CFLAGS) $$(TEST_CFLAGS) $$(shell pkg-config --cflags check) -MMD -MP $$(ALL_LDFLAGS) -o $$@ $$(filter %.c %.a,$$^) $$(shell pkg-config --libs check) $$(LDLIBS)
 endef
 $(foreach t,$(UNIT_SRC) $(CONTRACT_SRC),$(eval $(call CHECK_PROGRAM,$(t))))
 
 # What fails in them: libvirt's second answer; the journal; the allocation (tests/lib/malloc_fail.h).
-$(call test_bin,tests/unit/virt_state.c): LDFLAGS += -Wl,--wrap=virDomainHasManagedSaveImage
-$(call test_bin,tests/unit/base_journal.c): LDFLAGS += -Wl,--wrap=sd_journal_sendv,--wrap=access
-$(call test_bin,tests/unit/app_memory.c): LDFLAGS += $(addprefix -Wl$(COMMA)--wrap=,malloc calloc realloc reallocarray strdup strndup)
+$(call test_bin,tests/unit/virt_state.c): ALL_LDFLAGS += -Wl,--wrap=virDomainHasManagedSaveImage
+$(call test_bin,tests/unit/base_journal.c): ALL_LDFLAGS += -Wl,--wrap=sd_journal_sendv,--wrap=access
+$(call test_bin,tests/unit/app_memory.c): ALL_LDFLAGS += $(addprefix -Wl$(COMMA)--wrap=,malloc calloc realloc reallocarray strdup strndup)
 
 # tests/fuzz/<name>.c: under V=fuzz a libFuzzer program, else one that replays the files it is given.
 # Of two sources gcc writes down what the last one includes.
@@ -150,7 +157,7 @@ FUZZ_LINK := $(if $(filter fuzz,$(V)),-fsanitize=fuzzer)
 $(call test_bin,$(FUZZ_SRC)): $(OUT)/tests/fuzz/%: $(FUZZ_MAIN) tests/fuzz/%.c $(call libs,app)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
-	@$(CC) $(CFLAGS) -Itests/lib -MMD -MP $(LDFLAGS) $(FUZZ_LINK) -o $@ $(filter %.c %.a,$^) $(LDLIBS)
+	@$(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -MMD -MP $(ALL_LDFLAGS) $(FUZZ_LINK) -o $@ $(filter %.c %.a,$^) $(LDLIBS)
 
 .PHONY: unit contract fuzzers
 unit: $(call test_bin,$(UNIT_SRC))
@@ -208,12 +215,68 @@ bench: deps-check
 
 ##   make format        clang-format over the whole tree
 ##   make units         what systemd is given, in build/systemd/ (SBINDIR= or PREFIX= say where the daemon will be)
-##   make check-source  forbidden includes and calls, sizes, formatting
+##   make check-source  forbidden includes and calls, sizes, formatting; what debian/ repeats
 .PHONY: format check-source
 format:
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
 check-source:
 	@tools/check_source.py
+	@tools/check_packaging.py
+
+##   make install       to PREFIX=/usr/local, below DESTDIR=; configuration that is there stays. uninstall leaves configuration and state
+##   make deb           Debian packages of the daemon and the client, in build/deb/
+##   make check-deb     the packages installed, used, upgraded, removed and purged in a clean Debian (root, some minutes)
+DESTDIR :=
+DATADIR := $(PREFIX)/share
+MANDIR := $(DATADIR)/man
+DOCDIR := $(DATADIR)/doc/computed
+LIBDIR := $(PREFIX)/lib
+UNITDIR := $(LIBDIR)/systemd/system
+CONFIG := /etc/computed/computed.conf
+DOCUMENTS := README.md CHANGELOG.md $(wildcard docs/*.md) $(wildcard examples/*.sh) grafana/computed.json
+
+# What lies where, as mode:file:place. The configuration is apart, for it becomes the administrator's.
+INSTALLED := \
+	0755:$(OUT)/computed:$(SBINDIR)/computed \
+	0755:$(OUT)/computectl:$(BINDIR)/computectl \
+	$(foreach t,domain network nwfilter,0644:templates/$(t).xml:$(DATADIR)/computed/templates/$(t).xml) \
+	0644:build/systemd/computed.service:$(UNITDIR)/computed.service \
+	0644:build/systemd/computed.socket:$(UNITDIR)/computed.socket \
+	0644:build/systemd/computed-guests.service:$(UNITDIR)/computed-guests.service \
+	0644:build/systemd/computed.sysusers:$(LIBDIR)/sysusers.d/computed.conf \
+	0644:build/systemd/computed.tmpfiles:$(LIBDIR)/tmpfiles.d/computed.conf \
+	0644:man/computed.8:$(MANDIR)/man8/computed.8 \
+	0644:man/computed.conf.5:$(MANDIR)/man5/computed.conf.5 \
+	0644:man/computectl.1:$(MANDIR)/man1/computectl.1 \
+	0644:completions/computectl.bash:$(DATADIR)/bash-completion/completions/computectl \
+	$(foreach d,$(DOCUMENTS),0644:$(d):$(DOCDIR)/$(d))
+
+# It asks for tokens, and lets the members of the group administer through the socket.
+$(OUT)/computed.conf: $(OUT)/computed tools/default-config.sh
+	@tools/default-config.sh $< 'listen=unix:/run/computed/computed.sock, 127.0.0.1:8081' auth=token admin_group=computed >$@.new
+	@mv $@.new $@
+
+.PHONY: install uninstall
+install: all units $(OUT)/computed.conf
+	@for item in $(INSTALLED); do \
+		IFS=: read -r mode from to <<<"$$item"; \
+		install -D -m "$$mode" "$$from" "$(DESTDIR)$$to" || exit; \
+	done
+	@[ -e "$(DESTDIR)$(CONFIG)" ] || install -D -m 0644 $(OUT)/computed.conf "$(DESTDIR)$(CONFIG)"
+	@[ -n "$(DESTDIR)" ] || echo "next: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload && systemctl enable --now computed computed-guests"
+uninstall:
+	@for item in $(INSTALLED); do rm -f "$(DESTDIR)$${item##*:}"; done
+	@for folder in $(sort $(dir $(DOCUMENTS:%=$(DOCDIR)/%))) $(DATADIR)/computed/templates $(DATADIR)/computed; do \
+		rmdir "$(DESTDIR)$$folder" 2>/dev/null || true; \
+	done
+
+.PHONY: deb check-deb
+deb:
+	@tools/deps.sh deb
+	@tools/deb.sh
+check-deb: deps-check
+	@tools/deps.sh deb
+	@tools/check.py deb
 
 ##   make clean         remove build/
 .PHONY: clean

@@ -242,14 +242,22 @@ def vagrant():
                     in_lanes(lambda p: pytest(f"vagrant {p.stem}", as_root(*PYTEST, p)), test_files("vagrant")))
 
 
+def deb():
+    """The packages, and what becomes of a clean Debian that they are installed on."""
+    result = together(single("packages", ["tools/deb.sh"]), single("guest image", ["tools/mkimage-tiny.sh"]))
+    if not result.failed:
+        result.add(pytest("deb", as_root(*PYTEST, "tests/deb")))
+    return result
+
+
 def scripts():
     return single("shellcheck", ["shellcheck", "-x", *sorted(str(p.relative_to(ROOT)) for p in shell_scripts())])
 
 
 def shell_scripts():
-    for folder in ("tools", ".ci", "tests", "completions", "vagrant"):
+    for folder in ("tools", ".ci", "tests", "completions", "vagrant", "debian"):
         for path in (ROOT / folder).rglob("*"):
-            if path.is_file() and (path.suffix in (".sh", ".bash") or path.read_bytes()[:11] == b"#!/bin/bash"):
+            if path.is_file() and (path.suffix in (".sh", ".bash") or path.read_bytes()[:7] == b"#!/bin/"):
                 yield path
 
 
@@ -257,7 +265,8 @@ SUITES = {
     "build": lambda: together(build("release", "all"), build("test", "all", "unit", "contract")),
     "clang": lambda: build("clang", "all", "unit", "contract"),
     "unit": lambda: check_programs("test", "unit", "contract"),
-    "source": lambda: together(single("check-source", ["tools/check_source.py"]), scripts()),
+    "source": lambda: together(single("check-source", ["tools/check_source.py"]), single("check-packaging", ["tools/check_packaging.py"]),
+                               scripts()),
     "api": api,
     "crash": lambda: crash("crash"),
     "e2e": e2e,
@@ -270,6 +279,7 @@ ON_DEMAND = {
     "doctor-histories": doctor_histories,
     # Every address that a hundred creates and deletes in a row promise is the guest's; `e2e` does six of them.
     "addresses": lambda: in_namespaces("addresses", "tests/e2e/test_login.py", "-k", "every_address", environment={"COMPUTED_CREATES": "100"}),
+    "deb": deb,
     "valgrind": valgrind,
     "vagrant": vagrant,
     "tsan": lambda: together(check_programs("tsan", "unit", "contract"), api("tsan")),

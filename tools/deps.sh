@@ -1,5 +1,6 @@
 #!/bin/bash
-# deps.sh run|check - installs the Debian packages that are missing: `run` for building and running, `check` for the tests as well.
+# deps.sh run|check|deb - installs the Debian packages that are missing: `run` for building and running, `check` for the tests as well, `deb`
+# for making packages.
 # Asks dpkg once and is silent when nothing is missing. Starts, stops and restarts no service by itself.
 set -euo pipefail
 # shellcheck source=tools/lib.sh
@@ -12,11 +13,13 @@ scripts=(python3 curl jq util-linux iproute2 openssh-client)
 image=(apt dpkg mtools syslinux syslinux-common fdisk e2fsprogs cpio gzip openssl)
 tests=(check clang libclang-rt-14-dev llvm-14 clang-format python3-pytest python3-libvirt sqlite3 wrk mmdebstrap shellcheck procps xz-utils zstd strace valgrind
     nodejs node-ws chromium-headless-shell mandoc man-db systemd)
+packaging=(debhelper dpkg-dev fakeroot lintian)
 
 case ${1:-} in
 run) wanted=("${build[@]}" "${hypervisor[@]}" "${scripts[@]}" "${image[@]}") ;;
 check) wanted=("${build[@]}" "${hypervisor[@]}" "${scripts[@]}" "${image[@]}" "${tests[@]}") ;;
-*) die "usage: deps.sh run|check" ;;
+deb) wanted=("${build[@]}" "${packaging[@]}") ;;
+*) die "usage: deps.sh run|check|deb" ;;
 esac
 
 installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null | sed -n 's/^installed //p' || true)
