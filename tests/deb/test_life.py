@@ -173,6 +173,23 @@ def test_installed_again_it_knows_them(host, story, next_packages):
     is_untouched(host, story)
 
 
+# ---- the host switched off and on ----
+def test_guests_are_back_after_the_hosts_restart(host, story):
+    """Shut down while libvirt, and polkit, which it asks, are still there; started again as soon as they are."""
+    host.virsh("destroy", "foreign")  # has no system that would heed a power button, and libvirt-guests waits for minutes
+    host.poweroff()
+    stopped = host.journal(400, "-u", GUESTS)
+    assert "Stopped computed-guests" in stopped and "Failed" not in stopped, stopped
+    host.boot()
+    host.virsh("start", "foreign")
+    story.foreign_pid = host.qemu_pid("foreign")
+    is_serving(host)
+    host.until(["sh", "-c", "computectl vm list --status running --names | grep -qx first"], WAIT_S)
+    before, story.pid = story.pid, host.qemu_pid(f"computed-{story.vm}")
+    assert story.pid != before
+    is_untouched(host, story)
+
+
 # ---- purged ----
 OTHERS_FILES = ("/etc/libvirt/", "/var/lib/libvirt/", "/var/lib/dbus/", "/var/tmp/systemd-private-")
 LIBVIRT = ("libvirtd.socket", "libvirtd-ro.socket", "libvirtd-admin.socket", "libvirtd.service")
