@@ -13,7 +13,7 @@ scripts=(python3 curl jq util-linux iproute2 openssh-client)
 image=(apt dpkg mtools syslinux syslinux-common fdisk e2fsprogs cpio gzip openssl)
 tests=(check clang libclang-rt-14-dev llvm-14 clang-format python3-pytest python3-libvirt sqlite3 wrk mmdebstrap shellcheck procps xz-utils zstd strace valgrind
     nodejs node-ws chromium-headless-shell mandoc man-db systemd)
-packaging=(debhelper dpkg-dev fakeroot lintian)
+packaging=(build-essential debhelper dpkg-dev fakeroot lintian)
 
 case ${1:-} in
 run) wanted=("${build[@]}" "${hypervisor[@]}" "${scripts[@]}" "${image[@]}") ;;
