@@ -202,7 +202,6 @@ static const struct power_verb {
     const struct job_kind *kind;
     enum vm_task task;
     unsigned allowed; /* statuses */
-    bool ends_paused;
 } verbs[] = {
     [VM_VERB_START] = { "started", "vm:start", &vm_start_kind, VM_TASK_START, IN(VM_STOPPED) | IN(VM_SUSPENDED) | IN(VM_ERROR) },
     [VM_VERB_STOP] = { "stopped", "vm:stop", &vm_stop_kind, VM_TASK_STOP, IN(VM_RUNNING) | IN(VM_PAUSED) },
@@ -212,7 +211,7 @@ static const struct power_verb {
     [VM_VERB_RESTART] = { "restarted", "vm:reboot", &vm_start_kind, VM_TASK_REBOOT, IN(VM_STOPPED) | IN(VM_SUSPENDED) },
     [VM_VERB_REBOOT_PAUSED] = { "rebooted", "vm:reboot", &vm_reboot_kind, VM_TASK_REBOOT, IN(VM_PAUSED) },
     [VM_VERB_START_PAUSED] = { "started", "vm:start", &vm_start_kind, VM_TASK_START,
-                               IN(VM_STOPPED) | IN(VM_SUSPENDED) | IN(VM_ERROR), .ends_paused = true },
+                               IN(VM_STOPPED) | IN(VM_SUSPENDED) | IN(VM_ERROR) },
     [VM_VERB_SUSPEND] = { "suspended", "vm:suspend", &vm_suspend_kind, VM_TASK_SUSPEND, IN(VM_RUNNING) | IN(VM_PAUSED) },
 };
 
@@ -233,8 +232,8 @@ int vm_power_submit(const struct change *ch, const struct vm_action *want, struc
 {
     const struct power_verb *v = &verbs[want->verb];
     AUTO(job) job = NULL;
-    AUTO_FREE char *params =
-        vm_job_params(&(struct vm_job){ .is_forced = want->is_forced, .ends_paused = v->ends_paused, .from = vm->status });
+    AUTO_FREE char *params = vm_job_params(
+        &(struct vm_job){ .is_forced = want->is_forced, .ends_paused = want->verb == VM_VERB_START_PAUSED, .from = vm->status });
     struct job_request job_wanted = { .kind = v->kind->name, .target = vm->id, .params = params };
     enum vm_status shown = vm_task_status(v->task, vm->status);
 
