@@ -32,8 +32,8 @@ MEMCHECK_ROOMS = ("job_", "core_", "disk_", "store_")
 # Valgrind 3.19 has no pidfd_open, by which children are watched; each of a hundred deaths would be one of a valgrind.
 NOT_MEMCHECKED = {"disk_child", "disk_foreign", "disk_transfer", "job_crash"}
 TAIL_LINES = 60
-LANES = 2  # most tests wait more than they compute
-CRASH_LANES = 3  # death and recovery are waited for
+LANES = 2  # most of these compute more than they wait
+CRASH_LANES = API_LANES = 3  # death, recovery and deadlines are waited for
 
 
 @dataclasses.dataclass
@@ -171,7 +171,7 @@ def api(variant="test", without=()):
     result = build(variant, "all")
     if not result.failed:
         environment = {"COMPUTED_BIN": f"{ROOT}/build/{variant}/computed"}
-        result.add(in_lanes(lambda p: pytest(f"{variant} api {p.stem}", [*PYTEST, p], environment), test_files("api", without)))
+        result.add(in_lanes(lambda p: pytest(f"{variant} api {p.stem}", [*PYTEST, p], environment), test_files("api", without), API_LANES))
     return result
 
 

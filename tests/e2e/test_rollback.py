@@ -13,7 +13,7 @@ from client import ROOT
 from machine import domain_state, domains, eventually, failpoints, running
 
 # Each stands before or after an effect of a create outside the database.
-EFFECTS = [p for p in failpoints() if p.startswith(("disk.instance_mkdir", "disk.overlay_", "disk.console_create", "virt.define", "virt.start", "job.step"))]
+EFFECTS = [p for p in failpoints() if p.startswith(("disk.instance_mkdir", "disk.overlay_", "disk.console_create", "virt.define", "virt.start.", "job.step"))]
 # Each stands in the transaction that accepts a create.
 ACCEPTANCE = [p for p in failpoints() if p.startswith(("store.vm_insert", "store.job_insert", "store.event_add", "store.audit_add"))]
 UNDOING = [p for p in failpoints() if p.startswith(("virt.undefine", "disk.instance_unlink", "disk.instance_rmdir", "disk.instance_remove", "job.undo"))]
