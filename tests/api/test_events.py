@@ -335,6 +335,8 @@ def try_to_open(daemon):
 
 def test_the_end_of_the_daemon_ends_streams_in_order(own):
     with WebSocket(own, "/v1/events") as ws, ServerSentEvents(own, "/v1/events") as sse, WebSocket(own, "/v1/events") as deaf:
+        deaf.send(PING, b"there?")
+        assert deaf.frame() == (PONG, b"there?")  # it has joined the others
         began = time.monotonic()
         own.process.terminate()
         assert end_of(ws) == 1001
