@@ -388,12 +388,22 @@ static void count(struct target *t, int status)
         t->failed++;
 }
 
+/* The fuzzer sees what is compared, and so finds the token that it should not know: one that it sends as a name is echoed. */
+static bool sends_secret_as_name(const struct buf *request)
+{
+    const char *found = strstr(request->data, secret);
+
+    return found && found < strstr(request->data, "\r\n");
+}
+
 /* A success may show a path (the administrator's libvirt has a URI), and an echo what was sent; but nothing a token. */
 static bool is_fit(const struct buf *request, const struct client_answer *a)
 {
     bool is_echo = strstr(request->data, "computed-world") != NULL;
 
-    return a->status != 500 && !strstr(a->body.data, secret) && (a->status < 400 || is_echo || !strstr(a->body.data, world.dir));
+    if (strstr(a->body.data, secret) && !sends_secret_as_name(request))
+        return false;
+    return a->status != 500 && (a->status < 400 || is_echo || !strstr(a->body.data, world.dir));
 }
 
 static void check_answer(const struct buf *request, const struct client_answer *a)
