@@ -21,6 +21,7 @@ PIDS = pathlib.Path("/run/private")
 FOLDERS = [pathlib.Path(p) for p in ("/var/lib/libvirt", "/var/log/libvirt", "/var/cache/libvirt", "/etc/libvirt")]
 COPIED = FOLDERS[2:]  # configuration, and the capability cache, which saves the probing of every QEMU
 ANSWER_S = 60
+GROUP_AGE_S = 600
 
 
 def run(*command, **options):
@@ -117,8 +118,20 @@ def open_kvm():
         run("mount", "--bind", own, kvm)
 
 
+def remove_old_groups():
+    """Control groups are the machine's, and outlive guests that ended with their namespace. One that is old and can be removed is nobody's."""
+    for guest in pathlib.Path("/sys/fs/cgroup").glob("**/machine/qemu-*-computed-*"):
+        try:
+            if time.time() - guest.stat().st_mtime > GROUP_AGE_S:
+                for folder in [*guest.glob("*/"), guest]:
+                    folder.rmdir()
+        except OSError:
+            pass  # a guest is in it, or somebody else was faster
+
+
 def prepare():
     run("ip", "link", "set", "lo", "up")
+    remove_old_groups()
     cover_folders()
     make_folders()
     open_kvm()
