@@ -10,7 +10,6 @@
 
 #include "authenticate.h"
 #include "guest_listen.h"
-#include "owner.h"
 #include "passed.h"
 #include "refused.h"
 #include "service.h"
@@ -122,7 +121,7 @@ static void report_unknown(void *arg, const char *path)
 static int open_state(struct app *a, struct err *e)
 {
     notify_status("opening the database");
-    if (owner_become(a->config->state_dir, e) < 0 || state_open(a->config->state_dir, &a->disk, &a->store, e) < 0)
+    if (state_open(a->config->state_dir, &a->disk, &a->store, e) < 0)
         return -1;
     return disk_scan_unknown(a->disk, report_unknown, NULL, e);
 }

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 
 #include "config.h"
-#include "owner.h"
 #include "rescue.h"
+#include "state.h"
 
 #include "api/doctor.h"
 #include "base/cleanup.h"
@@ -135,10 +135,9 @@ static int run(const struct order *o)
     AUTO_DOCTOR_REPORT r = { 0 };
     struct err e = ERR_INIT;
 
-    if (config_load(o->config_path, &config, &e) < 0 || check_state_dir(config.state_dir, &e) < 0 ||
-        owner_become(config.state_dir, &e) < 0)
+    if (config_load(o->config_path, &config, &e) < 0 || check_state_dir(config.state_dir, &e) < 0)
         return blind(&e);
-    if (disk_open(config.state_dir, &disk, &e) < 0) {
+    if (state_lock(config.state_dir, &disk, &e) < 0) {
         if (e.code == ERR_CONFLICT)
             (void)err_set(&e, ERR_CONFLICT, "the daemon runs: ask it with `computectl doctor`, or stop it first");
         return blind(&e);

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "config.h"
-#include "owner.h"
 #include "state.h"
 
 #include "base/cleanup.h"
@@ -54,8 +53,7 @@ static int run(const char *config_path, bool is_again)
     AUTO_CONFIG config = { 0 };
     struct err e = ERR_INIT;
 
-    if (config_load(config_path, &config, &e) == 0 && config_check(&config, &e) == 0 && owner_become(config.state_dir, &e) == 0 &&
-        init(&config, is_again, &e) == 0)
+    if (config_load(config_path, &config, &e) == 0 && config_check(&config, &e) == 0 && init(&config, is_again, &e) == 0)
         return EXIT_SUCCESS;
     err_print(&e, "computed init");
     if (e.code != ERR_CONFLICT)

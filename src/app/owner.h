@@ -1,5 +1,5 @@
 /* owner: what root starts by hand, maintenance commands and the daemon alike, works as the user whom state_dir belongs to: that
- * user's daemon must be able to read what they write. Private to main and app. */
+ * user's daemon must be able to read what they write. Private to state. */
 #ifndef OWNER_H
 #define OWNER_H
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "config.h"
-#include "owner.h"
+#include "state.h"
 
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -27,9 +27,7 @@ static int fail(const char *who, const struct err *e)
 
 static int take_lock(const struct config *config, struct disk **out, struct err *e)
 {
-    if (owner_become(config->state_dir, e) < 0)
-        return -1;
-    if (disk_open(config->state_dir, out, e) == 0)
+    if (state_lock(config->state_dir, out, e) == 0)
         return 0;
     return e->code == ERR_CONFLICT ? err_set(e, ERR_CONFLICT, "the daemon runs; stop it first") : -1;
 }

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+#include "owner.h"
+
 #include "base/cleanup.h"
 
 /* An empty database beside images, disks or sidecars would make strangers of them all: somebody must say what is meant. */
@@ -25,6 +27,11 @@ static int refuse_missing_database(struct disk *disk, const char *path, struct e
         path);
 }
 
+int state_lock(const char *state_dir, struct disk **disk, struct err *e)
+{
+    return owner_become(state_dir, e) < 0 ? -1 : disk_open(state_dir, disk, e);
+}
+
 int state_open(const char *state_dir, struct disk **out_disk, struct store **out_store, struct err *e)
 {
     AUTO_FREE char *path = disk_database_path(state_dir);
@@ -33,7 +40,7 @@ int state_open(const char *state_dir, struct disk **out_disk, struct store **out
 
     if (!path)
         return err_set(e, ERR_NO_MEMORY, "out of memory");
-    if (disk_open(state_dir, &disk, e) < 0 || refuse_missing_database(disk, path, e) < 0 || store_open(path, &store, e) < 0)
+    if (state_lock(state_dir, &disk, e) < 0 || refuse_missing_database(disk, path, e) < 0 || store_open(path, &store, e) < 0)
         return -1;
     *out_disk = TAKE(disk);
     *out_store = TAKE(store);
