@@ -13,6 +13,7 @@ static const struct column flavor_columns[] = {
 };
 
 DEFINE_ROW_TYPE(flavor);
+DEFINE_READ_ALL(flavor)
 
 enum { FLAVOR_INSERT, FLAVOR_RESOLVE, FLAVOR_LIST, FLAVOR_DELETE, FLAVOR_STMT_COUNT };
 
@@ -65,12 +66,8 @@ int store_flavor_resolve(struct txn *t, const char *id_or_name, struct flavor **
 int store_flavor_list(struct txn *t, struct flavor_list *out, struct err *e)
 {
     AUTO_STMT st = stmt_use(t, STMT_FLAVOR, FLAVOR_LIST);
-    struct page page;
 
-    if (page_read(st, &flavor_type, PAGE_ALL, &page, e) < 0)
-        return -1;
-    *out = (struct flavor_list){ (struct flavor **)page.items, page.count };
-    return 0;
+    return flavor_read_all(st, out, e);
 }
 
 int store_flavor_delete(struct txn *t, const char *id, struct err *e)

@@ -397,14 +397,11 @@ void job_depth_free(struct job_depth *d)
 }
 
 DEFINE_ROW_TYPE(job_depth);
+DEFINE_READ_ALL(job_depth)
 
 int store_job_depths(struct txn *t, struct job_depth_list *out, struct err *e)
 {
     AUTO_STMT st = stmt_use(t, STMT_JOB, JOB_DEPTHS);
-    struct page page;
 
-    if (page_read(st, &job_depth_type, PAGE_ALL, &page, e) < 0)
-        return -1;
-    *out = (struct job_depth_list){ (struct job_depth **)page.items, page.count };
-    return 0;
+    return job_depth_read_all(st, out, e);
 }

@@ -27,6 +27,7 @@ static const struct column network_columns[] = {
 };
 
 DEFINE_ROW_TYPE(network);
+DEFINE_READ_ALL(network)
 
 enum {
     NETWORK_INSERT,
@@ -150,12 +151,8 @@ int store_network_list(struct txn *t, const char *project, const char *marker, u
 int store_network_all(struct txn *t, struct network_list *out, struct err *e)
 {
     AUTO_STMT st = stmt_use(t, STMT_NETWORK, NETWORK_ALL);
-    struct page page;
 
-    if (page_read(st, &network_type, PAGE_ALL, &page, e) < 0)
-        return -1;
-    *out = (struct network_list){ (struct network **)page.items, page.count };
-    return 0;
+    return network_read_all(st, out, e);
 }
 
 int store_network_set_status(struct txn *t, const struct network *n, enum network_status to, const char *job, const char *reason,

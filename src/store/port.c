@@ -33,6 +33,7 @@ static const struct column port_columns[] = {
 };
 
 DEFINE_ROW_TYPE(port);
+DEFINE_READ_ALL(port)
 static const struct row_type port_row = { port_columns, PORT_STORED, sizeof(struct port), port_row_free };
 
 enum {
@@ -123,13 +124,9 @@ int store_port_insert(struct txn *t, const struct port *p, struct err *e)
 static int list(struct txn *t, int index, const char *owner, struct port_list *out, struct err *e)
 {
     AUTO_STMT st = stmt_use(t, STMT_PORT, index);
-    struct page page;
 
     BIND(st, value_text(owner));
-    if (page_read(st, &port_type, PAGE_ALL, &page, e) < 0)
-        return -1;
-    *out = (struct port_list){ (struct port **)page.items, page.count };
-    return 0;
+    return port_read_all(st, out, e);
 }
 
 int store_port_list_by_vm(struct txn *t, const char *vm, struct port_list *out, struct err *e)

@@ -21,6 +21,7 @@ static const struct column role_assignment_columns[] = {
 };
 
 DEFINE_ROW_TYPE(role_assignment);
+DEFINE_READ_ALL(role_assignment)
 
 enum { ROLE_LIST, ROLE_GRANT, ROLE_REVOKE, ROLE_MASK, ROLE_ASSIGNMENTS, ROLE_COUNT_ADMINISTRATORS, ROLE_STMT_COUNT };
 
@@ -108,13 +109,9 @@ int store_role_mask(struct txn *t, const char *user, const char *project, unsign
 int store_role_assignments(struct txn *t, const char *user, const char *project, struct role_assignment_list *out, struct err *e)
 {
     AUTO_STMT st = stmt_use(t, STMT_ROLE, ROLE_ASSIGNMENTS);
-    struct page page;
 
     BIND(st, value_text(user), value_text(project));
-    if (page_read(st, &role_assignment_type, PAGE_ALL, &page, e) < 0)
-        return -1;
-    *out = (struct role_assignment_list){ (struct role_assignment **)page.items, page.count };
-    return 0;
+    return role_assignment_read_all(st, out, e);
 }
 
 int store_role_count_administrators(struct txn *t, uint64_t *out, struct err *e)

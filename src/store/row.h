@@ -64,6 +64,16 @@ struct page {
 /* Steps the statement to the end of the page. The statement's own LIMIT must be page_limit(limit). limit: 1..PAGE_MAX, or
  * PAGE_ALL. */
 int page_read(sqlite3_stmt *st, const struct row_type *type, uint32_t limit, struct page *out, struct err *e);
+/* <record>_read_all(): every row of a statement as a list (model/list.h), from DEFINE_ROW_TYPE's type. */
+#define DEFINE_READ_ALL(record)                                                                                                  \
+    static int record##_read_all(sqlite3_stmt *st, struct record##_list *out, struct err *e)                                     \
+    {                                                                                                                            \
+        struct page page;                                                                                                        \
+        if (page_read(st, &record##_type, PAGE_ALL, &page, e) < 0)                                                               \
+            return -1;                                                                                                           \
+        *out = (struct record##_list){ (struct record **)page.items, page.count };                                               \
+        return 0;                                                                                                                \
+    }
 /* One more than the page holds tells whether there is a next one. */
 static inline struct value page_limit(uint32_t limit)
 {

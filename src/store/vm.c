@@ -286,16 +286,13 @@ void vm_line_free(struct vm_line *l)
 }
 
 DEFINE_ROW_TYPE(vm_line);
+DEFINE_READ_ALL(vm_line)
 
 int store_vm_lines(struct txn *t, struct vm_line_list *out, struct err *e)
 {
     AUTO_STMT st = stmt_use(t, STMT_VM, VM_LINES);
-    struct page page;
 
-    if (page_read(st, &vm_line_type, PAGE_ALL, &page, e) < 0)
-        return -1;
-    *out = (struct vm_line_list){ (struct vm_line **)page.items, page.count };
-    return 0;
+    return vm_line_read_all(st, out, e);
 }
 
 /* Both ways of taking: `index` tells whether the VM must be free. */
