@@ -9,31 +9,21 @@ import select
 import signal
 import sqlite3
 import subprocess
-import time
+import sys
 import urllib.parse
 
 from openapi import Document
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "lib"))
+from waiting import DEADLINE_S, eventually  # noqa: E402
+
 BINARY = os.environ.get("COMPUTED_BIN", str(ROOT / "build" / "test" / "computed"))
 DOCUMENT = Document((ROOT / "src" / "api" / "native" / "openapi.json").read_text())
 READY = "computed: listening on "
 PAIR = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
 ROOM = {"cpu_overcommit": 1000, "memory_overcommit": 1000, "disk_overcommit": 1000, "memory_reserve_mib": 0, "disk_reserve_gib": 0}
 PASSWORD = "correct horse battery"
-DEADLINE_S = 90.0  # a sanitized build on a busy machine is slow; whoever waits goes on as soon as it is there
-
-
-def eventually(check, what, deadline_s=DEADLINE_S):
-    """What check() returns, once it is true."""
-    end = time.monotonic() + deadline_s
-    while True:
-        value = check()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {deadline_s} s: {what}")
-        time.sleep(0.01)
 
 
 def by_age(items):

@@ -22,6 +22,8 @@ import subprocess
 import tempfile
 import time
 
+from waiting import eventually
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "cache"
 INIT = pathlib.Path(__file__).with_suffix(".sh")
@@ -30,6 +32,7 @@ BASE = ["systemd-sysv", "dbus", "iproute2", "procps", "ca-certificates"]
 MAX_AGE_S = 7 * 86400
 BUILD_S = 1200
 BOOT_S = 120
+PAUSE_S = 0.05  # between two looks, each of which is a process
 COMMAND_S = 120
 PREFIX = "computed-machine-"
 # Programs that would change the host: its devices, its modules, its settings.
@@ -45,18 +48,6 @@ JOIN = ["bash", "-e", "-c", 'while [ "$1" != -- ]; do echo 0 >"$1/cgroup.procs";
 
 class CommandFailed(AssertionError):
     pass
-
-
-def until(check, what, deadline_s):
-    """What check() returns, once it is true."""
-    end = time.monotonic() + deadline_s
-    while True:
-        value = check()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {deadline_s} s: {what}")
-        time.sleep(0.05)
 
 
 # ---- the cached root file system ----
@@ -142,7 +133,7 @@ def try_remove_group(group):
 
 def remove_groups(name):
     for group in (where / name for where in hierarchies().values()):
-        until(lambda group=group: try_remove_group(group), f"{group} is empty", 60)
+        eventually(lambda group=group: try_remove_group(group), f"{group} is empty", 60, PAUSE_S)
 
 
 def remove_leftovers():
@@ -248,7 +239,7 @@ class Machine:
         """Waits until the command succeeds; its output."""
         what = f"{shlex.join(map(str, command))} succeeds"
         try:
-            return until(lambda: self._attempt(command, options), what, deadline_s).stdout.strip()
+            return eventually(lambda: self._attempt(command, options), what, deadline_s, PAUSE_S).stdout.strip()
         except AssertionError as failure:
             raise CommandFailed(f"{failure}\n{self.journal(60)}") from None
 
@@ -303,8 +294,8 @@ class Machine:
         with open(self.folder / "console.log", "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         try:
-            self.init = until(self._find_init, "systemd is started", deadline_s)
-            return until(self._state, "systemd is up", deadline_s)
+            self.init = eventually(self._find_init, "systemd is started", deadline_s, PAUSE_S)
+            return eventually(self._state, "systemd is up", deadline_s, PAUSE_S)
         except AssertionError as failure:
             console = (self.folder / "console.log").read_text(errors="replace")
             raise CommandFailed(f"{failure}\n{console[-3000:]}\n{self.journal()}") from None

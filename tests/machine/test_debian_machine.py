@@ -13,7 +13,8 @@ LIB = pathlib.Path(__file__).resolve().parents[1] / "lib"
 sys.path.append(str(LIB))
 
 from apt_proxy import apt_proxy  # noqa: E402
-from debian_machine import CommandFailed, Machine, hierarchies, until  # noqa: E402
+from debian_machine import CommandFailed, Machine, hierarchies  # noqa: E402
+from waiting import eventually  # noqa: E402
 
 KILLED = f"""
 import sys
@@ -115,7 +116,7 @@ def test_one_whose_program_was_killed_is_gone_with_the_next():
     with subprocess.Popen([sys.executable, "-c", KILLED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
         folder, init = program.stdout.readline().split()
         program.send_signal(signal.SIGKILL)
-    until(lambda: not pathlib.Path(f"/proc/{init}").exists(), "its systemd has died with it", 30)
+    eventually(lambda: not pathlib.Path(f"/proc/{init}").exists(), "its systemd has died with it", 30)
     name = pathlib.Path(folder).name
     assert traces(name) != []
     with Machine():
