@@ -8,9 +8,9 @@
 struct outcomes;
 /* One row for each of the kinds, which it borrows. */
 int outcomes_new(const struct job_kind *const *kinds, struct outcomes **out, struct err *e);
-void outcomes_free(struct outcomes *t);
+void outcomes_free(struct outcomes *o);
 
 /* A job's end was committed. outcome NULL: it succeeded. Any thread; a kind that is not among them is not counted. */
-void outcomes_add(struct outcomes *t, const struct job *j, const struct err *outcome);
+void outcomes_add(struct outcomes *o, const struct job *j, const struct err *outcome);
 
 #endif
