@@ -89,7 +89,8 @@ make_administrator() {
     local password words
     [ ! -s "$password_file" ] || return 0
     password=$(head -c 24 /dev/urandom | base64)
-    words=$(jq -n --arg name "$me" --arg password "$password" '{name: $name, password: $password}')
+    # By standard input: command lines are everybody's to read.
+    words=$(jq -R --arg name "$me" '{name: $name, password: .}' <<<"$password")
     if api GET "/v1/users/$me" >/dev/null 2>&1; then
         api PATCH "/v1/users/$me" "$(jq 'del(.name)' <<<"$words")" >/dev/null
     else
